@@ -1,0 +1,1 @@
+"""What every homework shares, and nothing else."""
