@@ -1,0 +1,135 @@
+"""The train loop and the test loop of PyTorch's beginner tutorial, written once.
+
+    for row in fit(model, train, test, loss, optimizer, epochs=10): ...
+
+A loss is a function of (prediction, label) that averages over the batch's examples; what else it
+averages over (pixels, say) is its own affair. Metrics are functions of the same kind, by name.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from tqdm import tqdm
+
+from common.data import Batches
+from common.faults import UserError
+
+Measure = Callable[[Tensor, Tensor], Tensor]
+NO_METRICS: Mapping[str, Measure] = {}
+
+
+class NonFiniteLoss(UserError):
+    """Training diverged in `epoch`: the loss, or what was learnt, is infinite or not a number."""
+
+    def __init__(self, epoch: int, batch: int, batches: int, lr: float):
+        super().__init__(
+            f"training diverged: not finite in epoch {epoch}, batch {batch} of {batches}, "
+            f"at learning rate {lr:g}; try a lower one"
+        )
+        self.epoch = epoch
+
+
+def fit(
+    model: nn.Module,
+    train: Batches,
+    test: Batches,
+    loss: Measure,
+    optimizer: Optimizer,
+    epochs: int,
+    metrics: Mapping[str, Measure] = NO_METRICS,
+    first: int = 1,
+) -> Iterator[dict[str, Any]]:
+    """Train epoch by epoch, printing a row for each and yielding it.
+
+    Yields:
+        {"epoch": from `first` to `epochs`, "train_loss": …, "test_loss": …}, with
+        "train_NAME" and "test_NAME" of each metric. The train figures are averages over the epoch,
+        while the model changes; the test figures are those of the model after the epoch.
+
+    Raises:
+        NonFiniteLoss: as `train_loop`.
+    """
+    for epoch in range(first, epochs + 1):
+        started = time.perf_counter()
+        trained = train_loop(model, train, loss, optimizer, metrics, epoch)
+        tested = test_loop(model, test, loss, metrics)
+        row = {"epoch": epoch}
+        row |= {f"train_{name}": value for name, value in trained.items()}
+        row |= {f"test_{name}": value for name, value in tested.items()}
+        if epoch == first:
+            print("  ".join(f"{name.replace('_', ' '):>13}" for name in [*row, "seconds"]))
+        cells = [f"{epoch:13d}", *(f"{value:13.5f}" for value in list(row.values())[1:])]
+        print("  ".join([*cells, f"{time.perf_counter() - started:13.1f}"]), flush=True)
+        yield row
+
+
+def train_loop(
+    model: nn.Module,
+    batches: Batches,
+    loss: Measure,
+    optimizer: Optimizer,
+    metrics: Mapping[str, Measure] = NO_METRICS,
+    epoch: int = 1,
+) -> dict[str, float]:
+    """One epoch of training.
+
+    Returns:
+        "loss" and the metrics, each averaged over the epoch's examples.
+
+    Raises:
+        NonFiniteLoss: a batch's loss was not finite; names epoch, batch and learning rate.
+    """
+    model.train()
+    values, sizes = [], []
+    for X, y in tqdm(batches, f"epoch {epoch}", leave=False, disable=None):
+        prediction = model(X)
+        batch_loss = loss(prediction, y)
+        batch_loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        values.append(measured(batch_loss, prediction, y, metrics))
+        sizes.append(len(y))
+    values = torch.stack(values)  # (batches, 1 + metrics); read once: each read halts a GPU
+    finite = values[:, 0].isfinite().tolist()
+    if not all(finite):
+        lr = optimizer.param_groups[0]["lr"]
+        raise NonFiniteLoss(epoch, finite.index(False) + 1, len(finite), lr)
+    return averages(values, sizes, metrics)
+
+
+@torch.no_grad()
+def test_loop(
+    model: nn.Module, batches: Batches, loss: Measure, metrics: Mapping[str, Measure] = NO_METRICS
+) -> dict[str, float]:
+    """Loss and metrics of the model in evaluation mode, averaged over the examples."""
+    model.eval()
+    values, sizes = [], []
+    for X, y in batches:
+        prediction = model(X)
+        values.append(measured(loss(prediction, y), prediction, y, metrics))
+        sizes.append(len(y))
+    return averages(torch.stack(values), sizes, metrics)
+
+
+# pytest would take the tutorial's name for a test wherever it is imported.
+test_loop.__test__ = False
+
+
+def measured(loss: Tensor, prediction: Tensor, y: Tensor, metrics: Mapping[str, Measure]) -> Tensor:
+    """The loss and the metrics of one batch, (1 + metrics,), cut off from the graph."""
+    prediction = prediction.detach()
+    return torch.stack([loss.detach(), *(metric(prediction, y) for metric in metrics.values())])
+
+
+def averages(values: Tensor, sizes: list[int], metrics: Mapping[str, Measure]) -> dict[str, float]:
+    """Averages over examples of what was averaged over each batch: weighted by the batches' sizes.
+
+    A mean of the batch means would count the examples of a small last batch more than the others.
+    """
+    weights = torch.tensor(sizes, dtype=torch.float64)
+    means = weights @ values.cpu().double() / weights.sum()  # (1 + metrics,)
+    return dict(zip(["loss", *metrics], means.tolist()))

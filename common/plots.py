@@ -1,0 +1,98 @@
+"""Figures from arrays. Each function returns a figure; the script decides where it goes.
+
+Arrays may be NumPy's, or tensors on the CPU.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+
+def image_grid(
+    images: ArrayLike,
+    columns: int,
+    titles: Sequence[str] = (),
+    row_titles: Sequence[str] = (),
+    title: str = "",
+) -> Figure:
+    """Grey images in rows of `columns`, all on one scale: 0 is black, 1 is white.
+
+    Args:
+        images: (n, 28, 28), or (n, 784).
+        titles: over each image.
+        row_titles: left of each row.
+    """
+    images = np.asarray(images).reshape(len(images), 28, 28)
+    rows = -(-len(images) // columns)
+    width = 0.9 * columns + 1.8 * bool(row_titles)
+    height = (0.9 + 0.25 * bool(titles)) * rows + 0.4 * bool(title)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(width, height), squeeze=False, layout="constrained"
+    )
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
+    for axis, image in zip(axes.flat, images):
+        axis.imshow(image, cmap="gray", vmin=0, vmax=1)
+    for axis, text in zip(axes.flat, titles):
+        axis.set_title(text, fontsize=8)
+    for axis, text in zip(axes[:, 0], row_titles):
+        axis.set_ylabel(text, rotation=0, ha="right", va="center", fontsize=9)
+    if title:
+        figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def curves(
+    lines: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    xlabel: str,
+    ylabel: str,
+    title: str = "",
+    marker: str = "",
+    level: tuple[str, float] | None = None,
+    **axis: Any,
+) -> Figure:
+    """Curves in one pair of axes, with a legend where there are several.
+
+    Args:
+        lines: label → (x, y).
+        level: label and height of a dashed horizontal line to compare with.
+        axis: properties of the axes, such as xscale="log" or ylim=(0, 1).
+    """
+    figure, axes = plt.subplots(figsize=(6.4, 4), layout="constrained")
+    for label, (x, y) in lines.items():
+        axes.plot(x, y, marker=marker, label=label)
+    if level:
+        axes.axhline(level[1], color="black", linestyle="--", linewidth=1, label=level[0])
+    axes.set(xlabel=xlabel, ylabel=ylabel, title=title, **axis)
+    axes.grid(alpha=0.3)
+    if len(lines) > 1 or level:
+        axes.legend()
+    return figure
+
+
+def count_table(
+    counts: ArrayLike, rows: str, columns: str, title: str = "", column_titles: Sequence[str] = ()
+) -> Figure:
+    """A table of counts, the numbers in the cells, shaded by their share of the row.
+
+    Args:
+        counts: (n, m) whole numbers.
+        rows, columns: what the rows and the columns are.
+        column_titles: under each column instead of 0, 1, …
+    """
+    counts = np.asarray(counts)
+    shares = counts / counts.sum(1, keepdims=True).clip(1)
+    figure, axes = plt.subplots(figsize=(6.8, 5.6), layout="constrained")
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for (i, j), count in np.ndenumerate(counts):
+        colour = "white" if shares[i, j] > 0.55 else "black"
+        axes.text(j, i, f"{count:,}", ha="center", va="center", fontsize=9, color=colour)
+    axes.set(xlabel=columns, ylabel=rows, title=title)
+    axes.set_xticks(range(counts.shape[1]), column_titles or None)
+    axes.set_yticks(range(counts.shape[0]))
+    return figure

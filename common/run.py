@@ -1,0 +1,274 @@
+"""One run of a script: its options, seed, device, output folder and summary.json.
+
+A script ends in
+
+    def main(argv=None) -> int:
+        return run_parts("hw7/kmeans", __doc__, PARTS, argv, epochs=10, batch_size=64, lr=4.5)
+
+    if __name__ == "__main__":
+        sys.exit(main())
+
+where PARTS holds a function for each part of the question: it takes the `Run`, saves its figures
+there, and returns the numbers that summary.json is to hold for it.
+"""
+
+import argparse
+import io
+import json
+import math
+import platform
+import sys
+import time
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import matplotlib
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from common.faults import UserError, write_file
+
+if TYPE_CHECKING:
+    import torch
+
+    from common.data import Mnist
+
+RESULTS = Path(__file__).resolve().parents[1] / "results"
+
+
+class Run:
+    """What a part works with.
+
+    Attributes:
+        args: the options, as `args.epochs`, `args.batch_size`, `args.lr`, `args.seed`, …
+        out: the output folder.
+        device: where tensors go.
+        results: part → its numbers, those of an earlier run included when resuming.
+    """
+
+    def __init__(self, script: str, args: argparse.Namespace):
+        self.args = args
+        self.out = Path(args.out) if args.out else RESULTS / script
+        self.device = choose_device(args.device) if "device" in args else None
+        self.results: dict[str, Any] = {}
+        self.seconds: dict[str, float] = {}
+        self.written: list[str] = []
+        self.write("summary.json.trial", b"")  # rather now than after the training
+        (self.out / self.written.pop()).unlink(missing_ok=True)
+        if args.resume:
+            self.take_up()
+        if args.show and matplotlib.get_backend().lower() == "agg":
+            raise UserError("argument --show: there is no screen here; the figures are files too")
+        if not args.show:
+            matplotlib.use("Agg")  # draws without a screen, and opens no window
+
+    @cached_property
+    def mnist(self) -> "Mnist":
+        """The data that --data names, on the device; loaded at the first use."""
+        from common.data import load_mnist  # not for a script without MNIST: torch takes seconds
+
+        mnist = load_mnist(self.args.data, self.device)
+        if self.args.batch_size > len(mnist.train.labels):
+            raise UserError(f"argument --batch-size: came {self.args.batch_size}, allowed is at "
+                            f"most the {len(mnist.train.labels)} training images")  # fmt: skip
+        return mnist
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All options that decide the numbers."""
+        aside = {"part", "out", "show", "resume", "data"}
+        settings = {name: value for name, value in vars(self.args).items() if name not in aside}
+        if self.device is not None:
+            settings["device"] = self.device.type
+            settings["data"] = "sample" if self.args.data == "sample" else "mnist"
+        return settings
+
+    def save(self, name: str, figure: Figure) -> None:
+        """Write a figure as out/NAME.png."""
+        content = io.BytesIO()
+        figure.savefig(content, format="png", dpi=100, metadata={"Software": None})
+        self.write(f"{name}.png", content.getvalue())
+        if not self.args.show:
+            plt.close(figure)
+
+    def write(self, name: str, content: bytes) -> None:
+        write_file(self.out / name, content, option="--out")
+        if name not in self.written:
+            self.written.append(name)
+
+    def write_summary(self) -> None:
+        summary = {
+            "settings": self.settings,
+            "environment": environment(self.device) | {"seconds": self.seconds},
+            "results": self.results,
+        }
+        text = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        self.write("summary.json", text.encode())
+
+    def take_up(self) -> None:
+        """Take over the finished parts of an earlier run in the same folder."""
+        path = self.out / "summary.json"
+        try:
+            earlier = json.loads(path.read_text(encoding="utf-8"))
+            settings, results = earlier["settings"], dict(earlier["results"])
+            seconds = dict(earlier["environment"]["seconds"])
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"argument --resume: {path} is no run's summary; remove it") from error
+        if settings != self.settings:
+            raise UserError(f"argument --resume: {path} is of a run with {settings}, and this one "
+                            f"has {self.settings}; name the same, or another --out")  # fmt: skip
+        self.results, self.seconds = results, seconds
+
+
+def run_parts(
+    script: str,
+    description: str,
+    parts: Mapping[str, Callable[[Run], dict[str, Any]]],
+    argv: list[str] | None = None,
+    mnist: bool = True,
+    **defaults: Any,
+) -> int:
+    """Run the parts of a question that the command line asks for; a summary after each.
+
+    Args:
+        script: "hw7/kmeans": names the output folder and the program in messages.
+        description: the script's docstring, shown by --help.
+        parts: letter → function; its docstring's first line announces it.
+        mnist: whether the script takes --data and --device.
+        defaults: the handout's values for epochs, batch_size and lr, as far as it has them.
+
+    Returns:
+        The exit status: 0; 2 after a mistake of the user's; 130 after Ctrl-C.
+    """
+    program = f"{Path(script).name}.py"
+    run = part = None
+    try:
+        args = options(program, description, parts, mnist, defaults).parse_args(argv)
+        run = Run(script, args)
+        for part in parts if args.part == "all" else [args.part]:
+            if part in run.results:
+                print(f"\npart {part}: finished in an earlier run")
+                continue
+            print(f"\npart {part}: {(parts[part].__doc__ or '').splitlines()[0]}", flush=True)
+            if mnist:
+                import torch
+
+                torch.manual_seed(args.seed)  # per part: the same numbers alone as among the others
+            started = time.perf_counter()
+            run.results[part] = parts[part](run)
+            run.seconds[part] = round(time.perf_counter() - started, 2)
+            run.write_summary()
+        print(f"\nwritten to {run.out}:", *run.written, sep="\n  ")
+        if args.show:
+            plt.show()
+    except UserError as error:
+        print(f"{program}: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"\n{program}: interrupted in part {part}; {kept(run)}", file=sys.stderr)
+        return 130
+    return 0
+
+
+def kept(run: Run | None) -> str:
+    if run is None or not run.results:
+        return "no part was finished"
+    return f"finished and kept in {run.out}: {', '.join(run.results)}; go on with --resume"
+
+
+def options(
+    program: str, description: str, parts: Mapping, mnist: bool, defaults: Mapping[str, Any]
+) -> argparse.ArgumentParser:
+    """The options that all scripts share, in the same words."""
+    parser = Parser(
+        prog=program,
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--part", choices=[*parts, "all"], default="all", help="only this part (default: all)")
+    for name, kind, text in [
+        ("epochs", whole_number, "passes over the training data"),
+        ("batch_size", whole_number, "images in a batch"),
+        ("lr", learning_rate, "learning rate η"),
+    ]:
+        if name in defaults:
+            flag = f"--{name.replace('_', '-')}"
+            add(flag, type=kind, default=defaults[name], help=f"{text} (default: %(default)s)")
+    add("--seed", type=seed, default=0, help="of all random numbers (default: 0)")
+    if mnist:
+        devices = ["auto", "cpu", "cuda", "mps"]
+        add("--device", choices=devices, default="auto", help="default: CUDA, then MPS, then CPU")
+        add("--data", help='folder of MNIST, or "sample" (default: data/ beside the homeworks)')
+    add("--out", help=f"output folder (default: results/ and the script: {program})")
+    add("--show", action="store_true", help="show the figures in windows at the end")
+    add("--resume", action="store_true", help="keep what an earlier run in --out has finished")
+    return parser
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, where argparse puts its usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
+
+
+def whole_number(text: str) -> int:
+    return number(text, int, lambda n: n >= 1, "a whole number from 1")
+
+
+def seed(text: str) -> int:
+    return number(text, int, lambda n: 0 <= n < 2**63, "a whole number from 0 to 2^63 - 1")
+
+
+def learning_rate(text: str) -> float:
+    return number(text, float, lambda x: x > 0 and math.isfinite(x), "a number above 0")
+
+
+def number(text: str, kind: type, allowed: Callable[[Any], bool], what: str) -> Any:
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not allowed(value):
+        raise argparse.ArgumentTypeError(f"came {text}, allowed is {what}")
+    return value
+
+
+def choose_device(name: str) -> "torch.device":
+    """The device of that name; "auto" takes CUDA, then MPS, then the CPU."""
+    import torch
+
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    available = [device for device, present in there.items() if present]
+    if name != "auto" and name not in available:
+        raise UserError(f"argument --device: came {name}, and this machine has only "
+                        f"{', '.join(available)}")  # fmt: skip
+    return torch.device(available[0] if name == "auto" else name)
+
+
+def environment(device: "torch.device | None") -> dict[str, Any]:
+    """What besides the settings decides the numbers' last bits, and the seconds."""
+    found = {
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "numpy": version("numpy"),
+        "matplotlib": version("matplotlib"),
+    }
+    if device is not None:
+        import torch
+
+        found |= {"torch": torch.__version__, "threads": torch.get_num_threads()}
+        if device.type == "cuda":
+            found["gpu"] = torch.cuda.get_device_name(device)
+    return found
