@@ -1,0 +1,1 @@
+"""HW7: unsupervised learning on MNIST."""

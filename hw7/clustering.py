@@ -1,0 +1,118 @@
+"""What a clustering is started from and judged by, and Lloyd's algorithm to compare it with.
+
+N images of d = 784 pixels, k centers; an assignment holds the number of each image's cluster.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+BETA = 20  # sharpness of the softmax that stands for the nearest center
+
+
+def scores(x0: Tensor, centers: Tensor) -> Tensor:
+    """v_i = x·C_iᵀ − ½‖C_i‖² for images (N, d) and centers (k, d): (N, k). [hw7 1.2]
+
+    ‖x − C_i‖² = ‖x‖² − 2 v_i, so that the nearest center has the largest score.
+    """
+    return torch.addmm(-0.5 * centers.square().sum(1), x0, centers.T)  # (N, k)
+
+
+def assign(x0: Tensor, centers: Tensor) -> Tensor:
+    """The number of each image's nearest center, (N,), int64."""
+    return scores(x0, centers).argmax(1)
+
+
+def inertia(x0: Tensor, centers: Tensor) -> float:
+    """Mean over the images of the squared distance to the nearest center, in pixel units²."""
+    squared = x0.square().sum(1) - 2 * scores(x0, centers).amax(1)  # (N,)
+    return squared.double().mean().item()
+
+
+def contingency(labels: Tensor, assignment: Tensor, k: int = 10) -> Tensor:
+    """Counts (10, k): entry (i, j) is the number of images of digit i in cluster j."""
+    return torch.bincount(labels * k + assignment, minlength=10 * k).reshape(10, k)
+
+
+def purity(table: Tensor) -> float:
+    """Share of the images whose digit is the most frequent one in their cluster, from `table`."""
+    return (table.amax(0).sum() / table.sum()).item()
+
+
+def effective_clusters(table: Tensor) -> float:
+    """exp(entropy of the clusters' sizes): k when all are equal, 1 when one has everything."""
+    shares = table.sum(0).double() / table.sum()
+    return torch.special.entr(shares).sum().exp().item()
+
+
+def lloyd(x0: Tensor, centers: Tensor, most: int = 500) -> tuple[Tensor, int]:
+    """Lloyd's algorithm: assign every image, move every center to its cell's mean, until at rest.
+
+    A center whose cell is empty stays where it is.
+
+    Args:
+        x0: images (N, d).
+        centers: the start (k, d); left as it is.
+        most: bound on the iterations.
+
+    Returns:
+        The centers and the number of iterations, the last of which changed no assignment.
+    """
+    before, iterations = None, 0
+    while iterations < most:
+        iterations += 1
+        nearest = assign(x0, centers)
+        if before is not None and torch.equal(nearest, before):
+            break
+        cells = one_hot(nearest, len(centers)).to(x0.dtype)  # (N, k)
+        sizes = cells.sum(0)[:, None]  # (k, 1)
+        centers = torch.where(sizes > 0, cells.T @ x0 / sizes, centers)  # (k, d)
+        before = nearest
+    return centers, iterations
+
+
+# Starts: functions of images (N, d), their labels (N,) and a random generator on the CPU.
+# (The generator is not the device's, so that a seed means the same start everywhere.)
+
+
+def digit_images(x0: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    """The handout's "cheat": C_i is the first image of digit i."""
+    return torch.stack([x0[labels == digit][0] for digit in range(10)])
+
+
+def uniform(x0: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    """Each coordinate uniform in [0, 1]."""
+    return torch.rand(10, x0.shape[1], generator=generator).to(x0)
+
+
+def uniform_grey(x0: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    """Each coordinate uniform in [0, 2x̄], x̄ the mean of all pixels."""
+    return uniform(x0, labels, generator) * 2 * x0.mean()
+
+
+def uniform_pixelwise(x0: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    """Coordinate j uniform in [0, 2x̄_j], x̄_j the mean of pixel j."""
+    return uniform(x0, labels, generator) * 2 * x0.mean(0)
+
+
+def random_images(x0: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    """Ten different training images."""
+    return x0[torch.randperm(len(x0), generator=generator)[:10].to(x0.device)].clone()
+
+
+def kmeans_plus_plus(x0: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    """Image after image, each drawn with a probability ∝ its squared distance to those before.
+
+    Arthur and Vassilvitskii, "k-means++: the advantages of careful seeding", 2007.
+    """
+    chosen = [torch.randint(len(x0), (), generator=generator).item()]
+    nearest = torch.full_like(x0[:, 0], torch.inf)
+    while len(chosen) < 10:
+        nearest = torch.minimum(nearest, (x0 - x0[chosen[-1]]).square().sum(1))  # (N,)
+        chosen.append(torch.multinomial(nearest.cpu().double(), 1, generator=generator).item())
+    return x0[chosen].clone()
+
+
+Start = Callable[[Tensor, Tensor, torch.Generator], Tensor]

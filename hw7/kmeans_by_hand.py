@@ -1,0 +1,125 @@
+"""The mathematics of HW7 Q1: the network's gradient by hand, and the handout's choice of η.
+
+n images in a batch, d = 784 pixels, k = 10 centers.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from common.data import Batches
+from common.loop import NonFiniteLoss
+from hw7.clustering import BETA
+
+
+def gradient(
+    centers: Tensor, x0: Tensor, averaged: str = "batch and pixels", soft: bool = True
+) -> Tensor:
+    """dℓ/dC of the network's loss ℓ = Σ_n w_n ‖p_n·C − x_n‖², (k, d). [hw7 1a]
+
+    C stands in two places: in the reconstruction p·C, and in the scores v behind p. With
+    W = diag(w), p̄ = ∂ℓ/∂p and v̄ = ∂ℓ/∂v,
+
+        dℓ/dC = 2 pᵀW(p·C − x) + v̄ᵀx − diag(Σ_n v̄_n)·C
+        p̄ = 2W(p·C − x)·Cᵀ
+        v̄ = 20 p ⊙ (p̄ − ⟨p, p̄⟩), or 0 for the argmax, through which no gradient passes.
+
+    Multiplied out, the images meet C in two products only, x·Cᵀ and (…)ᵀx; the rest is k wide.
+
+    Args:
+        centers: C, (k, d).
+        x0: the batch, (n, d).
+        averaged: what ℓ averages ‖error‖² over. "batch and pixels": w_n = 1/(n·d);
+            "batch": w_n = 1/n; "cells": w_n = 1/(k·n_i), n_i the number of the batch's images in
+            the cell of x_n: the mean over the k cells of each cell's own mean (argmax only).
+        soft: p = softmax(20·v), as in `KMeans`; otherwise the argmax, as in `ArgmaxKMeans`.
+    """
+    n, d = x0.shape
+    k = len(centers)
+    products = x0 @ centers.T  # (n, k)
+    gram = centers @ centers.T  # (k, k)
+    v = products - 0.5 * gram.diagonal()  # (n, k)
+    p = torch.softmax(BETA * v, 1) if soft else one_hot(v.argmax(1), k).to(x0.dtype)  # (n, k)
+    if averaged == "cells":
+        w = (p @ (1 / p.sum(0).clamp_min(1)) / k)[:, None]  # (n, 1)
+    else:
+        w = {"batch and pixels": 1 / (n * d), "batch": 1 / n}[averaged]
+    to_images = -2 * w * p  # (n, k): what multiplies x
+    to_centers = -to_images.T @ p  # (k, k): what multiplies C
+    if soft:
+        p_bar = 2 * w * (p @ gram - products)  # (n, k)
+        v_bar = BETA * p * (p_bar - (p * p_bar).sum(1, keepdim=True))  # (n, k)
+        to_images = to_images + v_bar
+        to_centers = to_centers - v_bar.sum(0).diag()
+    return to_images.T @ x0 + to_centers @ centers  # (k, d)
+
+
+def train_by_hand(
+    centers: Tensor,
+    batches: Batches,
+    epochs: int,
+    eta: float,
+    averaged: str = "batch and pixels",
+    soft: bool = True,
+    decay: bool = False,
+) -> Tensor:
+    """The centers after SGD with `gradient`: the steps of autograd and torch.optim.SGD, but faster.
+
+    Args:
+        centers: the start, (k, d); left as it is.
+        averaged, soft: as in `gradient`.
+        decay: lower η linearly, from `eta` at the first step to 0 after the last one.
+
+    Raises:
+        NonFiniteLoss: the centers were not finite after an epoch.
+    """
+    centers = centers.clone()
+    steps, step = epochs * len(batches), 0
+    for epoch in range(1, epochs + 1):
+        for x, _ in batches:
+            rate = eta * (1 - step / steps) if decay else eta
+            centers -= rate * gradient(centers, x.flatten(1), averaged, soft)
+            step += 1
+        if not centers.isfinite().all():
+            raise NonFiniteLoss(epoch, len(batches), len(batches), eta)
+    return centers
+
+
+def formula_step(centers: Tensor, x0: Tensor, eta: float, cell_size: float | None = None) -> Tensor:
+    """The step C_i(t) − C_i(t−1) = α_i (m_i − C_i), α_i = 2η n_i/n, (k, d). [hw7 1a]
+
+    m_i is the mean of the batch's images in the cell of C_i.
+
+    Args:
+        cell_size: n_i as the handout has it, n/10 for every cell: then α_i = η/5. None: counted.
+    """
+    n = len(x0)
+    step = torch.zeros_like(centers)
+    nearest = torch.cdist(x0, centers).argmin(1)
+    for i in nearest.unique():
+        cell = x0[nearest == i]
+        n_i = len(cell) if cell_size is None else cell_size
+        step[i] = 2 * eta * n_i / n * (cell.mean(0) - centers[i])
+    return step
+
+
+def bias_squared(alpha: np.ndarray) -> np.ndarray:
+    """(Bias/a)² ≈ ((1 − α)/α)², of centers that follow means drifting by a per step. [hw7 1 app]"""
+    return ((1 - alpha) / alpha) ** 2
+
+
+def variance(alpha: np.ndarray, b: float) -> np.ndarray:
+    """Variance/a² ≈ (1/b)·α²/(1 − (1 − α)²), of means over b images of variance a². [hw7 1 app]"""
+    return alpha**2 / (1 - (1 - alpha) ** 2) / b
+
+
+def balancing_eta(b: float) -> float:
+    """The η = 5α in (0, 5) at which Bias² = Variance for batches of b. [hw7 1 app]
+
+    Cleared of fractions, b(1 − α)²(2 − α) = α³: on [0, 1] the left side falls from 2b to 0 and the
+    right one rises from 0 to 1, so that this cubic has one root there.
+    """
+    roots = np.roots([b + 1, -4 * b, 5 * b, -2 * b])
+    (alpha,) = roots[(abs(roots.imag) < 1e-9) & (roots.real > 0) & (roots.real < 1)].real
+    return 5 * float(alpha)
