@@ -85,7 +85,9 @@ def load_mnist(data: str | Path | None = None, device: torch.device | str = "cpu
         labels = idx_array(files[f"{part}-labels-idx1-ubyte"])  # (N,)
         pixels = torch.from_numpy(images).to(device, torch.float32).div_(255)
         splits.append(Split(pixels, torch.from_numpy(labels).to(device, torch.int64)))
-    return Mnist(*splits)
+    train, test = splits
+    print(f"data: {len(train.labels):,} training and {len(test.labels):,} test images", flush=True)
+    return Mnist(train, test)
 
 
 class Batches:

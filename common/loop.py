@@ -60,10 +60,13 @@ def fit(
         row = {"epoch": epoch}
         row |= {f"train_{name}": value for name, value in trained.items()}
         row |= {f"test_{name}": value for name, value in tested.items()}
+        cells = {name: f"{value:.5f}" for name, value in row.items()}
+        cells |= {"epoch": str(epoch), "seconds": f"{time.perf_counter() - started:.1f}"}
         if epoch == first:
-            print("  ".join(f"{name.replace('_', ' '):>13}" for name in [*row, "seconds"]))
-        cells = [f"{epoch:13d}", *(f"{value:13.5f}" for value in list(row.values())[1:])]
-        print("  ".join([*cells, f"{time.perf_counter() - started:13.1f}"]), flush=True)
+            print("  ".join(f"{name:>10}" for name in cells))
+        print(
+            "  ".join(f"{cell:>{max(10, len(name))}}" for name, cell in cells.items()), flush=True
+        )
         yield row
 
 

@@ -9,7 +9,6 @@ collapse; beyond: what brings the same network to Lloyd's inertia; appendix: the
 Figures and summary.json go to results/hw7/kmeans/; hw7/README.md explains them.
 """
 
-import statistics
 import sys
 from typing import Any
 
@@ -17,25 +16,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss, one_hot
-from tqdm import tqdm
 
 from common import plots
 from common.data import Batches
-from common.loop import NonFiniteLoss, fit
+from common.loop import fit
 from common.run import Run, run_parts
-from hw7 import clustering
-from hw7.clustering import BETA, assign, contingency, effective_clusters, inertia, lloyd, purity
+from hw7.clustering import BETA, assign, contingency, inertia, lloyd, purity, scores
 from hw7.kmeans_by_hand import (
     balancing_eta,
     bias_squared,
+    border_repulsion,
     formula_step,
-    train_by_hand,
     variance,
 )
+from hw7.kmeans_study import SEEDS, START, starting_centers, study
 
 ETA = 4.5  # the handout's learning rate
-SEEDS = 3  # runs behind each mean ± standard deviation
-LIVE = 0.001  # a center is live if more than this share of the images is nearest to it
 COLLAPSED = 5  # a clustering has collapsed if its effective number of clusters is below
 
 # n images in a batch, N in all, d = 784 pixels, k = 10 centers.
@@ -99,7 +95,22 @@ def part_a(run: Run) -> dict[str, Any]:
         literal | {"start": "uniform"},
         literal | {"start": "uniform", "soft": False},
     ]
-    return {"steps": steps, "rows": study(run, rows)}
+    return {"steps": steps, "border": border(run), "rows": study(run, rows)}
+
+
+def border(run: Run) -> dict[str, float]:
+    """How much there is at the cells' borders, where the softmax's own gradient acts.
+
+    "share" of the training images that are less than 99 % one center's, and "repulsion": for two
+    centers at their mean squared distance, how many times as strongly an image there (p = ¾)
+    pushes its nearest center away as an image inside the cell draws it.
+    """
+    x0, start = run.mnist.train.images.flatten(1), starting_centers(run, "digit images")
+    p = torch.softmax(BETA * scores(x0, start), 1)  # (N, k)
+    return {
+        "share": (p.amax(1) < 0.99).double().mean().item(),
+        "repulsion": border_repulsion(0.75, torch.pdist(start).square().mean().item()),
+    }
 
 
 def compare_steps(run: Run, model: KMeans, loss, averaged: str, assignment: str) -> dict[str, Any]:
@@ -109,7 +120,7 @@ def compare_steps(run: Run, model: KMeans, loss, averaged: str, assignment: str)
     with the cells' true sizes; "relative" are lengths of the differences over the formula's, with
     the true sizes and with the handout's n/10; "length" is how long the step is along the latter.
     """
-    start = starting_centers(run, "digit images", run.args.seed)
+    start = starting_centers(run, "digit images")
     model.to(run.device)
     optimizer = torch.optim.SGD(model.parameters(), lr=ETA)
     batches = Batches(run.mnist.train, run.args.batch_size, run.args.seed)
@@ -141,7 +152,7 @@ def compare_steps(run: Run, model: KMeans, loss, averaged: str, assignment: str)
 
 def part_b(run: Run) -> dict[str, Any]:
     """the handout's training from ten digit images, and Lloyd's algorithm from the same start"""
-    start = starting_centers(run, "digit images", run.args.seed)
+    start = starting_centers(run, "digit images")
     model, history = train(run, KMeans(), start, run.args.lr)
     images, labels = run.mnist.train
     x0 = images.flatten(1)  # (N, d)
@@ -206,7 +217,7 @@ def part_c(run: Run) -> dict[str, Any]:
 def beyond(run: Run) -> dict[str, Any]:
     """what brings the same network, SGD and ten epochs to Lloyd's inertia"""
     x0 = run.mnist.train.images.flatten(1)
-    start = starting_centers(run, "digit images", run.args.seed)
+    start = starting_centers(run, "digit images")
     lloyd_inertia = inertia(x0, lloyd(x0, start)[0])
     model, _ = train(run, ArgmaxKMeans(), start, 10 * run.args.lr)
     network = inertia(x0, model.centers.detach())
@@ -269,21 +280,6 @@ def appendix(run: Run) -> dict[str, Any]:
     return {"balance": balance}
 
 
-START: dict[str, clustering.Start] = {
-    "digit images": clustering.digit_images,
-    "uniform": clustering.uniform,
-    "uniform, mean grey": clustering.uniform_grey,
-    "uniform, mean image": clustering.uniform_pixelwise,
-    "random images": clustering.random_images,
-    "k-means++": clustering.kmeans_plus_plus,
-}
-
-
-def starting_centers(run: Run, start: str, seed: int) -> Tensor:
-    images, labels = run.mnist.train
-    return START[start](images.flatten(1), labels, torch.Generator().manual_seed(seed))
-
-
 def train(run: Run, model: KMeans, start: Tensor, lr: float) -> tuple[KMeans, list[dict]]:
     """The handout's training of `model` from the centers `start`: the model and its epochs."""
     model.to(run.device).centers.data.copy_(start)
@@ -293,75 +289,13 @@ def train(run: Run, model: KMeans, start: Tensor, lr: float) -> tuple[KMeans, li
     return model, list(fit(model, batches, test, mean_over_pixels, optimizer, run.args.epochs))
 
 
-def study(
-    run: Run, rows: list[dict[str, Any]], first: list[Tensor] | None = None
-) -> list[dict[str, Any]]:
-    """Train by hand for each row, a "start" and arguments of `train_by_hand`, with SEEDS seeds.
-
-    Returns the rows with a list over the seeds of "inertia", "diverged" (the epoch, or None),
-    "live" centers, "effective" clusters and "purity", None where a run diverged; and with "mean"
-    and "std" of the inertia, None where all diverged, or all but one. `first` collects the centers
-    of the first seed.
-    """
-    images, labels = run.mnist.train
-    x0 = images.flatten(1)  # (N, d)
-    results = []
-    bar = tqdm(total=len(rows) * SEEDS, desc="runs", leave=False, disable=None)
-    for row in rows:
-        outcomes = []
-        arguments = {name: value for name, value in row.items() if name != "start"}
-        for seed in range(run.args.seed, run.args.seed + SEEDS):
-            start = starting_centers(run, row["start"], seed)
-            batches = Batches(run.mnist.train, run.args.batch_size, seed)
-            outcome = dict.fromkeys(["inertia", "diverged", "live", "effective", "purity"])
-            try:
-                centers = train_by_hand(start, batches, run.args.epochs, **arguments)
-            except NonFiniteLoss as error:
-                outcome["diverged"] = error.epoch
-            else:
-                table = contingency(labels, assign(x0, centers))
-                outcome["inertia"] = inertia(x0, centers)
-                outcome["live"] = (table.sum(0) > LIVE * len(labels)).sum().item()
-                outcome["effective"] = effective_clusters(table)
-                outcome["purity"] = purity(table)
-                if first is not None and not outcomes:
-                    first.append(centers)
-            outcomes.append(outcome)
-            bar.update()
-        result = row | {name: [outcome[name] for outcome in outcomes] for name in outcomes[0]}
-        inertias = [value for value in result["inertia"] if value is not None]
-        result["mean"] = statistics.mean(inertias) if inertias else None
-        result["std"] = statistics.stdev(inertias) if len(inertias) > 1 else None
-        results.append(result)
-        bar.write(described(result))
-    bar.close()
-    return results
-
-
-def described(row: dict[str, Any]) -> str:
-    """A row of `study` as a line."""
-
-    def average(name: str, digits: str) -> str:
-        values = [value for value in row[name] if value is not None]
-        return format(statistics.mean(values), digits) if values else "-"
-
-    assignment = "softmax" if row["soft"] else "argmax"
-    spread = "" if row["std"] is None else f" ± {row['std']:.3f}"
-    outcome = "" if row["mean"] is None else f"inertia {row['mean']:.3f}{spread}"
-    epochs = [str(epoch) for epoch in row["diverged"] if epoch is not None]
-    diverged = f"  diverged in epoch {', '.join(epochs)}" if epochs else ""
-    return (
-        f"  {row['start']:<19}  {row['averaged']:<16}  {assignment}  η {row['eta']:<5g}"
-        f"{' → 0' if row.get('decay') else ''}  {outcome:<23}  live {average('live', '4.1f')}  "
-        f"purity {average('purity', '.3f')}{diverged}"
-    )
-
-
 PARTS = {"a": part_a, "b": part_b, "c": part_c, "beyond": beyond, "appendix": appendix}
 
 
 def main(argv: list[str] | None = None) -> int:
-    return run_parts("hw7/kmeans", __doc__, PARTS, argv, epochs=10, batch_size=64, lr=ETA)
+    return run_parts(
+        "hw7/kmeans", __doc__, PARTS, argv, threads=1, epochs=10, batch_size=64, lr=ETA
+    )
 
 
 if __name__ == "__main__":

@@ -104,6 +104,21 @@ def formula_step(centers: Tensor, x0: Tensor, eta: float, cell_size: float | Non
     return step
 
 
+def border_repulsion(p: float, squared_distance: float) -> float:
+    """How much more an image near a border pushes its center away than it draws it. [hw7 1a]
+
+    Between C_1 and C_2, with D = C_1 − C_2 and Δ = v_1 − v_2 ≥ 0, that is p = p_1 = σ(20Δ) ≥ ½,
+
+        v̄_1 = 40 w p(1 − p)((p − ½)‖D‖² − Δ).
+
+    SGD adds −η v̄_1 (x − C_1) to C_1 for its place in the scores, away from x, and
+    2ηwp (x − reconstruction) for its place in the reconstruction, towards x. The two factors'
+    ratio is 20 (1 − p)((p − ½)‖D‖² − Δ).
+    """
+    delta = np.log(p / (1 - p)) / BETA
+    return BETA * (1 - p) * ((p - 0.5) * squared_distance - delta)
+
+
 def bias_squared(alpha: np.ndarray) -> np.ndarray:
     """(Bias/a)² ≈ ((1 − α)/α)², of centers that follow means drifting by a per step. [hw7 1 app]"""
     return ((1 - alpha) / alpha) ** 2

@@ -1,0 +1,104 @@
+"""Runs of k-means by hand: from any start, with several seeds, and what became of each."""
+
+import statistics
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from common.data import Batches
+from common.loop import NonFiniteLoss
+from common.run import Run
+from hw7 import clustering
+from hw7.clustering import assign, contingency, effective_clusters, inertia, purity
+from hw7.kmeans_by_hand import train_by_hand
+
+SEEDS = 3  # runs behind each mean ± standard deviation
+LIVE = 0.01  # a center is live if at least this share of the images is nearest to it
+
+START: dict[str, clustering.Start] = {
+    "digit images": clustering.digit_images,
+    "uniform": clustering.uniform,
+    "uniform, mean grey": clustering.uniform_grey,
+    "uniform, mean image": clustering.uniform_pixelwise,
+    "random images": clustering.random_images,
+    "k-means++": clustering.kmeans_plus_plus,
+}
+
+
+MEASURED = ["inertia", "live", "effective", "purity"]
+
+
+def starting_centers(run: Run, start: str, seed: int | None = None) -> Tensor:
+    """The centers (k, d) of that start, drawn with `seed` (None: the run's) where it is random."""
+    images, labels = run.mnist.train
+    seed = run.args.seed if seed is None else seed
+    return START[start](images.flatten(1), labels, torch.Generator().manual_seed(seed))
+
+
+def study(
+    run: Run, rows: list[dict[str, Any]], first: list[Tensor] | None = None
+) -> list[dict[str, Any]]:
+    """Train by hand for each row, a "start" and arguments of `train_by_hand`, with SEEDS seeds.
+
+    Returns the rows with a list over the seeds of "inertia", "diverged" (the epoch, or None),
+    "live" centers, "effective" clusters and "purity", None where a run diverged; and with "mean"
+    and "std" of the inertia, None where all diverged, or all but one. `first` collects the centers
+    of the first seed.
+    """
+    images, labels = run.mnist.train
+    x0 = images.flatten(1)  # (N, d)
+    results = []
+    bar = tqdm(total=len(rows) * SEEDS, desc="runs", leave=False, disable=None)
+    for row in rows:
+        outcomes = []
+        arguments = {name: value for name, value in row.items() if name != "start"}
+        for seed in range(run.args.seed, run.args.seed + SEEDS):
+            start = starting_centers(run, row["start"], seed)
+            batches = Batches(run.mnist.train, run.args.batch_size, seed)
+            try:
+                centers = train_by_hand(start, batches, run.args.epochs, **arguments)
+            except NonFiniteLoss as error:
+                outcome = dict.fromkeys(MEASURED) | {"diverged": error.epoch}
+            else:
+                outcome = judged(x0, labels, centers) | {"diverged": None}
+                if first is not None and not outcomes:
+                    first.append(centers)
+            outcomes.append(outcome)
+            bar.update()
+        result = row | {name: [outcome[name] for outcome in outcomes] for name in outcomes[0]}
+        inertias = [value for value in result["inertia"] if value is not None]
+        result["mean"] = statistics.mean(inertias) if inertias else None
+        result["std"] = statistics.stdev(inertias) if len(inertias) > 1 else None
+        results.append(result)
+        bar.write(described(result))
+    bar.close()
+    return results
+
+
+def judged(x0: Tensor, labels: Tensor, centers: Tensor) -> dict[str, float]:
+    table = contingency(labels, assign(x0, centers))
+    live = (table.sum(0) >= LIVE * len(labels)).sum().item()
+    return dict(
+        zip(MEASURED, [inertia(x0, centers), live, effective_clusters(table), purity(table)])
+    )
+
+
+def described(row: dict[str, Any]) -> str:
+    """A row of `study` as a line."""
+
+    def average(name: str, digits: str) -> str:
+        values = [value for value in row[name] if value is not None]
+        return format(statistics.mean(values), digits) if values else "-"
+
+    assignment = "softmax" if row["soft"] else "argmax"
+    spread = "" if row["std"] is None else f" ± {row['std']:.3f}"
+    outcome = "" if row["mean"] is None else f"inertia {row['mean']:.3f}{spread}"
+    epochs = [str(epoch) for epoch in row["diverged"] if epoch is not None]
+    diverged = f"  diverged in epoch {', '.join(epochs)}" if epochs else ""
+    return (
+        f"  {row['start']:<19}  {row['averaged']:<16}  {assignment}  η {row['eta']:<5g}"
+        f"{' → 0' if row.get('decay') else ''}  {outcome:<23}  live {average('live', '4.1f')}  "
+        f"purity {average('purity', '.3f')}{diverged}"
+    )
