@@ -1,0 +1,1 @@
+"""One test module for each source module; the tests use the embedded sample, and no network."""

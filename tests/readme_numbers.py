@@ -1,0 +1,65 @@
+"""The write-ups' numbers, taken from the committed summaries.
+
+    python -m tests.readme_numbers      writes the numbers of the summaries into the READMEs
+
+A measured number in a README has a comment behind it, which the reader of the page does not see:
+
+    the inertia is 40.72<!-- kmeans/b/inertia -->
+
+kmeans is the folder results/kmeans/ beside the README, and the rest leads through the "results" of
+its summary.json (or, as in kmeans/environment/torch, from its top). The number keeps as many
+decimals as were typed; a % behind it means that the summary holds the share.
+"""
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+NUMBER = re.compile(r"([+−-]?)(\d[\d,]*)(\.\d+)?(e[+-]?\d+)?(\s?%?)<!-- ([^ ]+) -->")
+
+
+def readmes() -> list[Path]:
+    return [ROOT / "README.md", *sorted(ROOT.glob("*/README.md"))]
+
+
+@cache
+def summary(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def value(readme: Path, key: str) -> float:
+    folder, *names = key.split("/")
+    if readme.parent == ROOT:  # there, the first name is the homework's
+        readme, (folder, *names) = ROOT / folder / "README.md", names
+    found = summary(readme.parent / "results" / folder / "summary.json")
+    found = found if names[0] in ("settings", "environment") else found["results"]
+    for name in names:
+        found = found[int(name)] if isinstance(found, list) else found[name]
+    return found
+
+
+def typed(readme: Path, match: re.Match) -> str:
+    """The number as the README should have it."""
+    sign, _, decimals, exponent, percent, key = match.groups()
+    number = value(readme, key) * (100 if "%" in percent else 1)
+    digits = len(decimals or ".") - 1
+    text = f"{number:+.{digits}e}" if exponent else f"{number:+,.{digits}f}"
+    if number < 0:
+        text = text.replace("-", sign if sign in ("−", "-") else "−", 1)
+    elif sign != "+":
+        text = text[1:]
+    return f"{text}{percent}<!-- {key} -->"
+
+
+def filled(readme: Path) -> str:
+    """The README's text with the summaries' numbers."""
+    text = readme.read_text(encoding="utf-8")
+    return NUMBER.sub(lambda match: typed(readme, match), text)
+
+
+if __name__ == "__main__":
+    for path in readmes():
+        path.write_text(filled(path), encoding="utf-8")

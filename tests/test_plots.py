@@ -1,0 +1,55 @@
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from common import plots
+
+
+@pytest.fixture(autouse=True)
+def close():
+    yield
+    plt.close("all")
+
+
+def png(figure) -> bytes:
+    content = io.BytesIO()
+    figure.savefig(content, format="png")
+    return content.getvalue()
+
+
+def test_images_share_one_scale_and_keep_their_order():
+    images = np.random.default_rng(0).random((7, 784))
+    figure = plots.image_grid(images, 3, titles=list("abcdefg"), row_titles=["r", "s", "t"])
+    axes = figure.axes
+    assert len(axes) == 9
+    for axis, image, title in zip(axes, images, "abcdefg"):
+        np.testing.assert_array_equal(axis.images[0].get_array(), image.reshape(28, 28))
+        assert axis.images[0].get_clim() == (0, 1)
+        assert axis.get_title() == title
+    assert not axes[7].images and not axes[8].images
+    assert [axes[i].get_ylabel() for i in (0, 3, 6)] == ["r", "s", "t"]
+    assert png(figure)
+
+
+def test_curves_hold_the_data_and_a_legend():
+    lines = {"one": ([1, 2, 3], [3.0, 2.0, 1.0]), "two": ([1, 2, 3], [4.0, 5.0, 6.0])}
+    figure = plots.curves(lines, "x", "y", level=("limit", 2.5), yscale="log")
+    (axis,) = figure.axes
+    for line, (x, y) in zip(axis.lines, lines.values()):
+        np.testing.assert_array_equal(line.get_xydata(), np.transpose([x, y]))
+    assert set(axis.lines[2].get_ydata()) == {2.5}
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["one", "two", "limit"]
+    assert (axis.get_xlabel(), axis.get_ylabel(), axis.get_yscale()) == ("x", "y", "log")
+
+
+def test_a_table_shows_every_number_at_its_place():
+    counts = np.random.default_rng(0).integers(0, 7000, (10, 10))
+    counts[3] = 0  # a row without images must not divide by zero
+    figure = plots.count_table(counts, "digit", "cluster")
+    (axis,) = figure.axes
+    shown = {text.get_position(): text.get_text() for text in axis.texts}
+    assert shown == {(j, i): f"{counts[i, j]:,}" for i in range(10) for j in range(10)}
+    assert (axis.get_ylabel(), axis.get_xlabel()) == ("digit", "cluster")
+    assert all(text.get_fontsize() >= 9 for text in axis.texts)
