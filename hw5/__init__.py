@@ -1,0 +1,1 @@
+"""HW5: gradient descent and backpropagation, written out in NumPy."""
