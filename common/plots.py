@@ -75,6 +75,32 @@ def curves(
     return figure
 
 
+def scatter_3d(
+    panels: Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]],
+    labels: tuple[str, str, str],
+    title: str = "",
+) -> Figure:
+    """3D scatter plots side by side, all on one scale, coloured by their height.
+
+    Args:
+        panels: title → (x, y, z) of the points.
+        labels: of the three axes.
+    """
+    limits = [
+        (min(map(np.min, values)), max(map(np.max, values))) for values in zip(*panels.values())
+    ]
+    figure = plt.figure(figsize=(4.8 * len(panels), 4.6), layout="constrained")
+    for i, (text, points) in enumerate(panels.items(), start=1):
+        axes = figure.add_subplot(1, len(panels), i, projection="3d")
+        axes.scatter(*points, c=points[2], cmap="coolwarm", s=4, clim=limits[2], depthshade=False)
+        axes.set(xlim=limits[0], ylim=limits[1], zlim=limits[2], title=text)
+        axes.set(xlabel=labels[0], ylabel=labels[1], zlabel=labels[2])
+        axes.set_box_aspect(None, zoom=0.88)  # else the z label is cut off
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
 def count_table(
     counts: ArrayLike, rows: str, columns: str, title: str = "", column_titles: Sequence[str] = ()
 ) -> Figure:
