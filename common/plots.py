@@ -89,13 +89,15 @@ def scatter_3d(
     limits = [
         (min(map(np.min, values)), max(map(np.max, values))) for values in zip(*panels.values())
     ]
-    figure = plt.figure(figsize=(4.8 * len(panels), 4.6), layout="constrained")
+    figure = plt.figure(figsize=(3.7 * len(panels), 3.3), layout="constrained")
     for i, (text, points) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(1, len(panels), i, projection="3d")
-        axes.scatter(*points, c=points[2], cmap="coolwarm", s=4, clim=limits[2], depthshade=False)
+        colours = {"c": points[2], "cmap": "coolwarm", "clim": limits[2], "depthshade": False}
+        axes.scatter(*points, s=3, linewidths=0, **colours)
         axes.set(xlim=limits[0], ylim=limits[1], zlim=limits[2], title=text)
         axes.set(xlabel=labels[0], ylabel=labels[1], zlabel=labels[2])
-        axes.set_box_aspect(None, zoom=0.88)  # else the z label is cut off
+        axes.locator_params(nbins=5)
+        axes.set_box_aspect(None, zoom=0.92)  # else the z label is cut off
     if title:
         figure.suptitle(title)
     return figure

@@ -89,11 +89,11 @@ def part_b(run: Run) -> dict[str, Any]:
     lines, results = {}, {}
     for eta, path in paths.items():
         distance = distances(path)
-        after = {str(i): float(distance[i]) for i in (1, 100, ITERATIONS)}
-        results[f"eta_{eta}"] = {"distance": after, "w": path[-1].tolist()}
+        after = {f"after_{i}": float(distance[i]) for i in (1, 100, ITERATIONS)}
+        results[f"eta_{eta}"] = after | {"w": path[-1].tolist()}
         lines[f"η = {eta:g}"] = distance
-        print(f"  η = {eta:<4g}  distance after iteration "
-              + "".join(f"{i:>5}: {value:<10.6g}" for i, value in after.items()))  # fmt: skip
+        print(f"  η = {eta:<4g}  distance "
+              + "  ".join(f"{when} {value:<10.6g}" for when, value in after.items()))  # fmt: skip
     run.save("b_distance", distance_figure(lines))
     run.save("b_paths", path_figure(paths))
     return results

@@ -83,8 +83,8 @@ def hacks(base: Setting, points: int) -> dict[str, list[Setting]]:
         "hidden": [{"hidden": h} for h in (1, 2, 4, 6, 12)],
         "init": [{"sigma": 0.0}, {"sigma": 0.001}, {"sigma": 1.0}, {"sigma": 3.0}],
         "best": [
-            {"eta": 0.1, "a": 10.0, "patience": 1},
             {"eta": 0.1, "a": 10.0, "patience": 1, "hidden": 6},
+            {"eta": 0.1, "a": 10.0, "patience": 1},
             {"eta": 0.2, "a": 10.0, "patience": 1, "batch_size": 5},
         ],
     }
