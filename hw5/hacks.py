@@ -86,6 +86,7 @@ def hacks(base: Setting, points: int) -> dict[str, list[Setting]]:
             {"eta": 0.1, "a": 10.0, "patience": 1, "hidden": 6},
             {"eta": 0.1, "a": 10.0, "patience": 1},
             {"eta": 0.2, "a": 10.0, "patience": 1, "batch_size": 5},
+            {"eta": 0.3, "a": 10.0, "patience": 1},  # too high a start: see the write-up
         ],
     }
     return {name: [replace(base, **change) for change in rows] for name, rows in changes.items()}

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 # A NamedTuple of W (h, 2), b (h, 1), U (1, h), c (1, 1).
-Network = TypeVar("Network", bound=tuple)
+Weights = TypeVar("Weights", bound=tuple)
 
 
-def equivalents(network: Network) -> Iterator[Network]:
+def equivalents(network: Weights) -> Iterator[Weights]:
     """All networks that compute the same f: hidden neurons renumbered and turned around."""
     W, b, U, c = network
     h = len(W)
@@ -28,7 +28,7 @@ def equivalents(network: Network) -> Iterator[Network]:
             )
 
 
-def lines(network: Network) -> np.ndarray:
+def lines(network: Weights) -> np.ndarray:
     """The hidden neurons' lines W_i·x + b_i = 0 with normals of length 1: (W_i, b_i)/‖W_i‖, (h, 3).
 
     A step function does not see the length of (W_i, b_i), hence the labels do not tell it.
@@ -37,14 +37,14 @@ def lines(network: Network) -> np.ndarray:
     return np.hstack([W, b]) / np.linalg.norm(W, axis=1, keepdims=True)
 
 
-def align(student: Network, teacher: Network) -> Network:
+def align(student: Weights, teacher: Weights) -> Weights:
     """The equivalent of `student` whose lines are nearest to the teacher's in least squares."""
     return min(
         equivalents(student), key=lambda network: np.square(lines(network) - lines(teacher)).sum()
     )
 
 
-def compare(student: Network, teacher: Network, a: float) -> dict[str, Any]:
+def compare(student: Weights, teacher: Weights, a: float) -> dict[str, Any]:
     """An aligned student beside its teacher.
 
     Returns:

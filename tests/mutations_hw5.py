@@ -97,7 +97,7 @@ MUTATIONS = [
     ),
     (
         "hw5/gradient_descent.py",
-        "float(2 / (smallest + largest))",
-        "float(1 / (smallest + largest))",
+        "limit, best = stability_limit(), float(2 /",
+        "limit, best = stability_limit(), float(1 /",
     ),
 ]

@@ -157,20 +157,21 @@ def test_the_order_of_the_points_matters():
 
 
 @pytest.mark.parametrize("patience", [0, 1, 2])
-def test_eta_falls_exactly_when_the_mse_rises(patience):
+@pytest.mark.parametrize("eta", [0.1, 0.3])  # rises in a row, and single ones
+def test_eta_falls_exactly_when_the_mse_rises(eta, patience):
     x, y = draw_points(0, 60)
-    setting = Setting(eta=0.3, epochs=30, patience=patience)
+    setting = Setting(eta=eta, epochs=30, patience=patience)
     network, naive = draw_network(0), draw_network(0)
     history = [float(mse) for mse in sgd(network, x, y, setting)]
-    eta, rises, falls = 0.3, 0, 0
+    rises, falls = 0, 0
     for epoch in range(30):
         (mse,) = sgd(naive, x, y, Setting(eta=eta, epochs=1))
         assert history[epoch] == float(mse)
         rises = rises + 1 if epoch and history[epoch] > history[epoch - 1] else 0
         if patience and rises == patience:
             eta, rises, falls = 0.9 * eta, 0, falls + 1
-    assert falls >= 2 or not patience
-    assert sum(np.diff(history) > 0) >= 5
+    assert falls >= 1 or not patience
+    assert (np.diff(history) > 0).sum() >= 5
 
 
 def test_each_network_of_a_stack_has_its_own_eta():
@@ -226,7 +227,7 @@ def test_draws_are_the_handouts():
 
 
 def test_a_student_learns():
-    best = hacks(Setting(epochs=40), 1000)["best"][-1]
+    best = hacks(Setting(epochs=40), 1000)["best"][2]
     students = trained(best, (0,))
     x, y = draw_points(9, 10_000)
     assert students.mse[-1, 0] < 0.02

@@ -78,5 +78,8 @@ def test_scripts_start_without_torch():
 def test_committed_run_reaches_its_goal():
     path = ROOT / "hw5/results/backprop/summary.json"
     results = json.loads(path.read_text(encoding="utf-8"))["results"]
-    assert results["f"]["eta_0.1_a_10_hidden_6_patience_1"]["mse_median"] <= 0.0045
-    assert results["d"]["mse_median"] < 0.01
+    base, best = results["f"]["base"], results["f"]["eta_0.1_a_10_hidden_6_patience_1"]
+    assert best["mse_median"] <= 0.0045
+    assert results["d"]["mse_median"] == base["mse_median"] < 0.01
+    for value in (base["mse_median"], base["mse_min"], base["mse_max"], best["mse_median"]):
+        assert f"{value:.4f}" in backprop.__doc__
