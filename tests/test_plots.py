@@ -53,3 +53,19 @@ def test_a_table_shows_every_number_at_its_place():
     assert shown == {(j, i): f"{counts[i, j]:,}" for i in range(10) for j in range(10)}
     assert (axis.get_ylabel(), axis.get_xlabel()) == ("digit", "cluster")
     assert all(text.get_fontsize() >= 9 for text in axis.texts)
+
+
+def test_3d_scatters_share_their_scales():
+    rng = np.random.default_rng(0)
+    panels = {"one": rng.random((3, 20)), "two": 5 * rng.random((3, 20))}
+    figure = plots.scatter_3d(panels, ("x", "y", "z"), "both")
+    assert png(figure)  # drawing brings the points of a 3D scatter into their final order
+    for axes, (title, points) in zip(figure.axes, panels.items()):
+        assert axes.get_title() == title
+        assert [axes.get_xlabel(), axes.get_ylabel(), axes.get_zlabel()] == ["x", "y", "z"]
+        (scatter,) = axes.collections
+        drawn = np.array(scatter._offsets3d)
+        np.testing.assert_array_equal(np.sort(drawn), np.sort(points))
+        assert scatter.get_clim() == (panels["one"][2].min(), panels["two"][2].max())
+    for limits in ("get_xlim", "get_ylim", "get_zlim"):
+        assert len({getattr(axes, limits)() for axes in figure.axes}) == 1
