@@ -52,7 +52,8 @@ class TorchStudent:
 
 
 def exact_phi(v, a):
-    with localcontext(prec=50):
+    with localcontext() as context:
+        context.prec = 50
         return float(1 / (1 + (-Decimal(a) * Decimal(v)).exp()))
 
 
