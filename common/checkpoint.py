@@ -1,0 +1,90 @@
+"""Training that survives an interruption: a checkpoint after each epoch."""
+
+import io
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from common.data import Batches
+from common.faults import UserError
+from common.loop import NO_METRICS, Measure, fit
+from common.run import Run
+
+
+def resumable_fit(
+    run: Run,
+    name: str,
+    model: nn.Module,
+    train: Batches,
+    test: Batches,
+    loss: Measure,
+    optimizer: Optimizer,
+    metrics: Mapping[str, Measure] = NO_METRICS,
+) -> list[dict[str, Any]]:
+    """`fit` for --epochs epochs, writing out/NAME.pt after each; its rows.
+
+    With --resume, it goes on after the last epoch in that file, and ends with the same weights
+    and rows, bit for bit, as a run without interruption: the file also holds the optimizer's
+    state and those of all random generators.
+
+    Raises:
+        UserError: the file is damaged, or of another script or other settings.
+    """
+    file = f"{name}.pt"
+    history: list[dict[str, Any]] = []
+    if run.args.resume and (run.out / file).exists():
+        history = restore(run, run.out / file, model, optimizer, train)
+        print(f"  resumed after epoch {len(history)}")
+    first = len(history) + 1
+    for row in fit(model, train, test, loss, optimizer, run.args.epochs, metrics, first):
+        history.append(row)
+        content = io.BytesIO()
+        torch.save(
+            {
+                "settings": run.settings,
+                "history": history,
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "random": random_states(train),
+            },
+            content,
+        )
+        run.write(file, content.getvalue())
+    return history
+
+
+def restore(
+    run: Run, path: Path, model: nn.Module, optimizer: Optimizer, train: Batches
+) -> list[dict[str, Any]]:
+    """Put everything as it was when the checkpoint was written; the rows until then."""
+    try:
+        with zipfile.ZipFile(path) as archive:  # torch.load leaves the checksums unread
+            if broken := archive.testzip():
+                raise zipfile.BadZipFile(broken)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        settings, history, random = state["settings"], list(state["history"]), state["random"]
+        if settings == run.settings:
+            model.load_state_dict(state["model"])
+            optimizer.load_state_dict(state["optimizer"])
+            train.generator.set_state(random["batches"])
+            torch.set_rng_state(random["cpu"])
+            if torch.cuda.is_available():
+                torch.cuda.set_rng_state_all(random["cuda"])
+    except Exception as error:  # torch.load has no exception of its own for a damaged file
+        raise UserError(
+            f"argument --resume: {path} is damaged, or no checkpoint of this model; remove it"
+        ) from error
+    if settings != run.settings:
+        raise UserError(f"argument --resume: {path} is of a run with {settings}, and this one has "
+                        f"{run.settings}; name the same, or another --out")  # fmt: skip
+    return history
+
+
+def random_states(train: Batches) -> dict[str, Any]:
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return {"batches": train.generator.get_state(), "cpu": torch.get_rng_state(), "cuda": cuda}
