@@ -12,185 +12,217 @@ summary.json go to results/hw5/backprop/; hw5/README.md explains them.
 """
 
 import sys
-import time
-from collections.abc import Iterator
-from functools import cache
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
-from common.faults import UserError
-from common.run import run_parts
-from hw5.hacks import Setting
-
-POINTS = 1000
-
-# n points in a batch, h hidden neurons. A batch is a matrix with one point per column, and b and c
-# are columns, so that the handout's equations for one point hold for n of them as they stand.
-# Every array may have one more axis in front, for s networks trained side by side: W (s, h, 2),
-# x (s, 2, n). All operations below act on the last two axes, for one network or for s.
-
-
-class Network(NamedTuple):
-    """The weights: W (h, 2), b (h, 1), U (1, h), c (1, 1)."""
-
-    W: np.ndarray
-    b: np.ndarray
-    U: np.ndarray
-    c: np.ndarray
-
-
-class Activations(NamedTuple):
-    """What the forward equations compute: v_z and z (h, n), v_f and f (1, n)."""
-
-    v_z: np.ndarray
-    z: np.ndarray
-    v_f: np.ndarray
-    f: np.ndarray
-
-
-TEACHER = Network(
-    W=np.array([[1.0, -1.0], [-1.0, -1.0], [0.0, -1.0]]),
-    b=np.array([[1.0], [1.0], [-1.0]]),
-    U=np.array([[1.0, 1.0, -1.0]]),
-    c=np.array([[-1.5]]),
+from common import plots
+from common.run import Run, run_parts
+from hw5 import figures
+from hw5.hacks import Setting, hacks
+from hw5.imitation import align, compare, lines
+from hw5.student import (
+    POINTS,
+    TEACHER,
+    Network,
+    Trained,
+    backward,
+    draw_network,
+    draw_points,
+    forward,
+    phi,
+    phi_prime,
+    teacher,
+    trained,
 )
 
-
-def teacher(x: np.ndarray, network: Network = TEACHER) -> np.ndarray:
-    """The labels f = u(U·u(Wx + b) + c), 0 or 1, of x (2, n): (1, n). [hw5 2]"""
-    z = (network.W @ x + network.b >= 0).astype(float)  # (h, n)
-    return (network.U @ z + network.c >= 0).astype(float)  # (1, n)
+SEEDS = 5  # students behind each median and range
+FRESH = 100_000  # points on which a student is compared with the teacher
 
 
-def phi(v: np.ndarray, a: float) -> np.ndarray:
-    """φ(v) = 1/(1 + e^(−av)), of any shape. [hw5 2a]
-
-    As e^(−log(1 + e^(−av))): log(e^0 + e^t), which is logaddexp(0, t), never computes the e^t
-    that overflows.
-    """
-    return np.exp(-np.logaddexp(0, -a * v))
+def agreement(f: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The share of the points at which f (…, 1, n), rounded, is the label y (1, n)."""
+    return ((f >= 0.5) == (y == 1)).mean((-2, -1))
 
 
-def phi_prime(v: np.ndarray, a: float) -> np.ndarray:
-    """φ′(v) = a·φ(v)·(1 − φ(v)), of any shape. [hw5 2a]"""
-    z = phi(v, a)
-    return a * z * (1 - z)
-
-
-def forward(network: Network, x: np.ndarray, a: float) -> Activations:
-    """The student's activations at x (2, n). [hw5 2b]"""
-    W, b, U, c = network
-    v_z = W @ x + b  # (h, n)
-    z = phi(v_z, a)  # (h, n)
-    v_f = U @ z + c  # (1, n)
-    f = phi(v_f, a)  # (1, n)
-    return Activations(v_z, z, v_f, f)
-
-
-def backward(
-    network: Network, x: np.ndarray, y: np.ndarray, activations: Activations, a: float
-) -> Network:
-    """The gradient of ℓ = (f − y)², averaged over the n points. [hw5 2c]
-
-    Args:
-        x, y: the points (2, n) and their labels (1, n).
-        activations: of `forward` at x.
-
-    Returns:
-        dℓ/dW, dℓ/db, dℓ/dU and dℓ/dc in the shapes of W, b, U and c.
-    """
-    v_z, z, v_f, f = activations
-    n = x.shape[-1]
-    grad_f = 2 * (f - y)  # ∇_f ℓ, (1, n)
-    delta_f = grad_f * phi_prime(v_f, a)  # (1, n)
-    grad_z = transposed(network.U) @ delta_f  # ∇_z ℓ, (h, n)
-    delta_z = grad_z * phi_prime(v_z, a)  # (h, n)
-    # The products below sum over the points, δ_f zᵀ = Σ δ_f,i z_iᵀ; hence the division by n.
-    return Network(
-        W=delta_z @ transposed(x) / n,
-        b=delta_z.sum(-1, keepdims=True) / n,
-        U=delta_f @ transposed(z) / n,
-        c=delta_f.sum(-1, keepdims=True) / n,
+def measure(run: Run, setting: Setting, label: str) -> tuple[Trained, dict[str, Any]]:
+    """Train SEEDS students; their MSE at the end, and their agreement on fresh points."""
+    students = trained(setting, seeds(run))
+    x, y = draw_points(run.args.seed + SEEDS, FRESH)  # no student's own points
+    agree = agreement(forward(students.network, x, setting.a).f, y)
+    row = {"mse": students.mse[-1].tolist()} | spread("mse", students.mse[-1])
+    row |= {"agreement": agree.tolist()} | spread("agreement", agree)
+    print(
+        f"  {label:<37}  MSE {row['mse_median']:.4f} ({row['mse_min']:.4f} to {row['mse_max']:.4f})"
+        f"  agreement {row['agreement_median']:6.2%} (from {row['agreement_min']:6.2%})"
+        f"  {students.seconds:5.1f} s"
     )
+    return students, row
 
 
-def transposed(matrix: np.ndarray) -> np.ndarray:
-    return matrix.swapaxes(-1, -2)
+def spread(name: str, values: np.ndarray) -> dict[str, float]:
+    """The median and the range over the seeds."""
+    parts = {"median": np.median(values), "min": values.min(), "max": values.max()}
+    return {f"{name}_{part}": float(value) for part, value in parts.items()}
 
 
-def sgd(network: Network, x: np.ndarray, y: np.ndarray, setting: Setting) -> Iterator[np.ndarray]:
-    """SGD through the points in their order, changing the weights in place. [hw5 2d]
-
-    Args:
-        network: the start, one network or s of them.
-        x, y: all points and labels, (2, N) and (1, N), or s of each.
-
-    Yields:
-        after each epoch, the MSE: (f − y)² averaged over all N points: (), or (s,) for s networks.
-    """
-    eta = np.full_like(network.c, setting.eta)  # (1, 1) or (s, 1, 1): each network has its own
-    previous, rises = np.inf, 0
-    for _ in range(setting.epochs):
-        for i in range(0, x.shape[-1], setting.batch_size):
-            x_i = x[..., i : i + setting.batch_size]  # (2, n)
-            y_i = y[..., i : i + setting.batch_size]  # (1, n)
-            gradient = backward(network, x_i, y_i, forward(network, x_i, setting.a), setting.a)
-            for weight, grad in zip(network, gradient):
-                weight -= eta * grad
-        mse = ((forward(network, x, setting.a).f - y) ** 2).mean((-2, -1))
-        yield mse
-        rises = np.where(mse > previous, rises + 1, 0)
-        previous = mse
-        if setting.patience:  # 0.9 η after so many rises in a row [hw5 2f]
-            late = rises == setting.patience
-            eta *= np.where(late, 0.9, 1.0)[..., None, None]
-            rises = np.where(late, 0, rises)
+def seeds(run: Run) -> tuple[int, ...]:
+    return tuple(range(run.args.seed, run.args.seed + SEEDS))
 
 
-def draw_points(seed: int, count: int = POINTS) -> tuple[np.ndarray, np.ndarray]:
-    """Points uniform in [−2, 2]², (2, count), and the teacher's labels, (1, count). [hw5 2]"""
-    x = np.random.default_rng(seed).uniform(-2, 2, (2, count))
-    return x, teacher(x)
+def base(run: Run) -> Setting:
+    """The handout's setting."""
+    return Setting(eta=run.args.lr, epochs=run.args.epochs)
 
 
-def draw_network(seed: int, hidden: int = 3, sigma: float = 0.1) -> Network:
-    """A start: all weights i.i.d. N(0, σ²). [hw5 2d]"""
-    rng = np.random.default_rng([seed, 1])  # another stream than the points'
-    shapes = Network((hidden, 2), (hidden, 1), (1, hidden), (1, 1))
-    return Network(*(sigma * rng.standard_normal(shape) for shape in shapes))
+def part_a(run: Run) -> dict[str, Any]:
+    """φ and φ′, beside the step function"""
+    v = np.linspace(-2, 2, 801)
+    run.save("a_phi", figures.phi_figure(v, phi, phi_prime, (1, 5, 20)))
+    h = 1e-6
+    difference = np.abs((phi(v + h, 5.0) - phi(v - h, 5.0)) / (2 * h) - phi_prime(v, 5.0)).max()
+    far = phi(np.array([-1e6, 1e6]), 5.0)
+    print(f"  φ(∓10⁶) = {far}, φ′(0) = {phi_prime(np.zeros(1), 5.0)[0]:g}; φ′ is off finite "
+          f"differences by at most {difference:.1e}")  # fmt: skip
+    return {"far": far.tolist(), "slope": float(phi_prime(0.0, 5.0)), "difference": difference}
 
 
-class Trained(NamedTuple):
-    """Students after training: networks in a stack of s, and mse (epochs, s)."""
+def part_c(run: Run) -> dict[str, Any]:
+    """the backward equations against finite differences"""
+    x, y = draw_points(run.args.seed)
+    network = draw_network(run.args.seed, sigma=1.0)  # far from symmetric, and φ′ not flat
+    gradient = backward(network, x, y, forward(network, x, 5.0), 5.0)
+    h = 1e-6
+    results = {}
+    for name, weight, grad in zip(Network._fields, network, gradient):
+        differences = np.empty_like(weight)
+        for i in np.ndindex(*weight.shape):
+            sides = []
+            for sign in (1, -1):
+                weight[i] += sign * h
+                sides.append(((forward(network, x, 5.0).f - y) ** 2).mean())
+                weight[i] -= sign * h
+            differences[i] = (sides[0] - sides[1]) / (2 * h)
+        results[name] = float(np.abs(differences - grad).max())
+        print(f"  ∇_{name}: largest entry {np.abs(grad).max():.4f}, off finite differences by at "
+              f"most {results[name]:.1e}")  # fmt: skip
+    return results
 
-    network: Network
-    mse: np.ndarray
-    seconds: float
+
+def part_d(run: Run) -> dict[str, Any]:
+    """the handout's training: one point at a time, η = 0.01, 100 epochs"""
+    students, row = measure(run, base(run), "the handout's setting")
+    median = np.median(students.mse, axis=1)
+    for epoch in sorted({1, *range(10, len(median) + 1, 10), len(median)}):
+        print(f"  epoch {epoch:>4}  MSE {median[epoch - 1]:.4f} (median)")
+    run.save("d_mse", figures.mse_figure({"the handout's setting": students.mse}))
+    for batch_size in (1, 5):  # for the seconds: the numbers are in the stack's already
+        alone = trained(replace(base(run), batch_size=batch_size), (run.args.seed,))
+        run.seconds[f"one_student_batch_{batch_size}"] = round(alone.seconds, 2)
+        print(f"  one student alone, batch of {batch_size}: {alone.seconds:.2f} s")
+    return row | {"curve": median.tolist()}
 
 
-@cache  # parts d, e, f and teacher look at the same students
-def trained(setting: Setting, seeds: tuple[int, ...]) -> Trained:
-    """One student for each seed, with its own points and start, all trained side by side."""
-    x, y = (np.stack(each) for each in zip(*(draw_points(seed) for seed in seeds)))
-    starts = [draw_network(seed, setting.hidden, setting.sigma) for seed in seeds]
-    network = Network(*(np.stack(each) for each in zip(*starts)))
-    history = []
-    started = time.perf_counter()
-    epochs = sgd(network, x, y, setting)
-    with np.errstate(over="ignore", invalid="ignore"):  # told below, once
-        for mse in tqdm(epochs, "epochs", setting.epochs, leave=False, disable=None):
-            history.append(mse)
-            if not np.isfinite(mse).all():
-                raise UserError(f"argument --lr: with η = {setting.eta:g} the MSE is not finite "
-                                f"after epoch {len(history)}; take a smaller one")  # fmt: skip
-    return Trained(network, np.array(history), time.perf_counter() - started)
+def part_e(run: Run) -> dict[str, Any]:
+    """the first seed's student beside its teacher: 3D scatter plots, and the boundary"""
+    setting = base(run)
+    student = first(trained(setting, seeds(run)).network)
+    x, y = draw_points(run.args.seed)
+    f = forward(student, x, setting.a).f
+    panels = {"student": (*x, f[0]), "teacher": (*x, y[0])}
+    title = f"{POINTS:,} points after {setting.epochs} epochs"
+    run.save("e_scatter", plots.scatter_3d(panels, ("x₁", "x₂", "f(x₁, x₂)"), title))
+    surfaces = {
+        "student": forward(student, figures.GRID, setting.a).f,
+        "teacher": teacher(figures.GRID),
+    }
+    run.save("e_boundary", figures.boundary_figure(surfaces))
+    results = {
+        "mse": float(((f - y) ** 2).mean()),
+        "agreement": float(agreement(f, y)),
+        "positive": float(y.mean()),
+        "f_min": float(f.min()),
+        "f_max": float(f.max()),
+    }
+    print(f"  MSE {results['mse']:.4f}, agreement {results['agreement']:.2%} on its own points, "
+          f"f from {results['f_min']:.4f} to {results['f_max']:.4f}")  # fmt: skip
+    return results
+
+
+def first(stack: Network) -> Network:
+    return Network(*(weights[0] for weights in stack))
+
+
+TITLES = {
+    "eta": "Another learning rate η",
+    "rule": "Start high, and 0.9 η when the MSE has risen in T epochs in a row",
+    "a": "Another steepness a",
+    "epochs": "Another number of epochs",
+    "full": "Full gradient descent: the mean gradient of all points",
+    "minibatches": "Minibatches: the mean gradient of a few points",
+    "hidden": "More or fewer hidden neurons",
+    "init": "Another spread σ of the first weights",
+    "best": "The best combination, and variants of it",
+}
+
+
+def part_f(run: Run) -> dict[str, Any]:
+    """all eight hacks, each alone against the handout's setting, and the best combination"""
+    own = base(run)
+    students, row = measure(run, own, own.label(own))
+    surface = forward(first(students.network), figures.GRID, own.a).f
+    results: dict[str, Any] = {"base": row}
+    for name, settings in hacks(own, POINTS).items():
+        print(f"  {TITLES[name]}")
+        histories = {own.label(own): students.mse}
+        surfaces = {own.label(own): surface}
+        for setting in settings:
+            label = setting.label(own)
+            hacked, results[setting.key(own)] = measure(run, setting, label)
+            histories[label] = hacked.mse
+            surfaces[label] = forward(first(hacked.network), figures.GRID, setting.a).f
+        run.save(f"f_{name}", figures.hack_figure(TITLES[name], histories, surfaces))
+    return results
+
+
+def part_teacher(run: Run) -> dict[str, Any]:
+    """whether the students found the teacher's weights, up to the network's symmetries"""
+    own = base(run)
+    best = hacks(own, POINTS)["best"][1]  # with as many hidden neurons as the teacher
+    x, y = draw_points(run.args.seed + SEEDS, FRESH)
+    results: dict[str, Any] = {}
+    pictures = {}
+    for name, setting in {"base": own, "best": best}.items():
+        stack = trained(setting, seeds(run)).network
+        aligned = [align(Network(*weights), TEACHER) for weights in zip(*stack)]
+        pictures[setting.label(own)] = np.stack([lines(network) for network in aligned])
+        rows = [compare(network, TEACHER, setting.a) for network in aligned]
+        # The student with the teacher's u for φ: v and 0 are compared, and a does not matter.
+        for row, network in zip(rows, aligned):
+            row["as_steps"] = float((teacher(x, network) == y).mean())
+        results[name] = {"seeds": rows}
+        for key in rows[0]:
+            size = np.median(np.abs([row[key] for row in rows]), axis=0)  # per neuron, over seeds
+            results[name][key] = size.tolist()
+        print(f"  {setting.label(own)}: medians over the seeds of the sizes")
+        for key in rows[0]:
+            print(f"    {key:<9} {np.round(results[name][key], 4)}")
+    run.save("teacher_lines", figures.lines_figure(pictures, lines(TEACHER)))
+    return results
+
+
+PARTS = {
+    "a": part_a,
+    "c": part_c,
+    "d": part_d,
+    "e": part_e,
+    "f": part_f,
+    "teacher": part_teacher,
+}
 
 
 def main(argv: list[str] | None = None) -> int:
-    from hw5.backprop_parts import PARTS  # not at the top: it imports this file
-
     return run_parts("hw5/backprop", __doc__, PARTS, argv, mnist=False, epochs=100, lr=0.01)
 
 
