@@ -15,7 +15,6 @@ there, and returns the numbers that summary.json is to hold for it.
 import argparse
 import io
 import json
-import math
 import platform
 import sys
 import time
@@ -23,13 +22,14 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from common.faults import UserError, write_file
+from common.options import options
 
 if TYPE_CHECKING:
     import torch
@@ -185,66 +185,6 @@ def kept(run: Run | None) -> str:
     if run is None or not run.results:
         return "no part was finished"
     return f"finished and kept in {run.out}: {', '.join(run.results)}; go on with --resume"
-
-
-def options(
-    program: str, description: str, parts: Mapping, mnist: bool, defaults: Mapping[str, Any]
-) -> argparse.ArgumentParser:
-    """The options that all scripts share, in the same words."""
-    parser = Parser(
-        prog=program,
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    add = parser.add_argument
-    add("--part", choices=[*parts, "all"], default="all", help="only this part (default: all)")
-    for name, kind, text in [
-        ("epochs", whole_number, "passes over the training data"),
-        ("batch_size", whole_number, "images in a batch"),
-        ("lr", learning_rate, "learning rate η"),
-    ]:
-        if name in defaults:
-            flag = f"--{name.replace('_', '-')}"
-            add(flag, type=kind, default=defaults[name], help=f"{text} (default: %(default)s)")
-    add("--seed", type=seed, default=0, help="of all random numbers (default: 0)")
-    if mnist:
-        devices = ["auto", "cpu", "cuda", "mps"]
-        add("--device", choices=devices, default="auto", help="default: CUDA, then MPS, then CPU")
-        add("--data", help='folder of MNIST, or "sample" (default: data/ beside the homeworks)')
-    add("--out", help=f"output folder (default: results/ and the script: {program})")
-    add("--show", action="store_true", help="show the figures in windows at the end")
-    add("--resume", action="store_true", help="keep what an earlier run in --out has finished")
-    return parser
-
-
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, where argparse puts its usage before it."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
-
-
-def whole_number(text: str) -> int:
-    return number(text, int, lambda n: n >= 1, "a whole number from 1")
-
-
-def seed(text: str) -> int:
-    return number(text, int, lambda n: 0 <= n < 2**63, "a whole number from 0 to 2^63 - 1")
-
-
-def learning_rate(text: str) -> float:
-    return number(text, float, lambda x: x > 0 and math.isfinite(x), "a number above 0")
-
-
-def number(text: str, kind: type, allowed: Callable[[Any], bool], what: str) -> Any:
-    try:
-        value = kind(text)
-    except ValueError:
-        value = None
-    if value is None or not allowed(value):
-        raise argparse.ArgumentTypeError(f"came {text}, allowed is {what}")
-    return value
 
 
 def choose_device(name: str) -> "torch.device":

@@ -26,10 +26,9 @@ from hw7.kmeans_by_hand import (
     balancing_eta,
     bias_squared,
     border_repulsion,
-    formula_step,
     variance,
 )
-from hw7.kmeans_study import SEEDS, START, starting_centers, study
+from hw7.kmeans_study import SEEDS, START, compare_steps, starting_centers, study
 
 ETA = 4.5  # the handout's learning rate
 COLLAPSED = 5  # a clustering has collapsed if its effective number of clusters is below
@@ -79,9 +78,9 @@ def mean_over_images(error: Tensor, label: Tensor) -> Tensor:
 def part_a(run: Run) -> dict[str, Any]:
     """the step of autograd + SGD against the formula, and what it makes of ten epochs"""
     steps = [
-        compare_steps(run, ArgmaxKMeans(), mean_over_images, "batch", "argmax"),
-        compare_steps(run, KMeans(), mean_over_images, "batch", "softmax"),
-        compare_steps(run, KMeans(), mean_over_pixels, "batch and pixels", "softmax"),
+        compare_steps(run, ArgmaxKMeans(), mean_over_images, ETA, "batch", "argmax"),
+        compare_steps(run, KMeans(), mean_over_images, ETA, "batch", "softmax"),
+        compare_steps(run, KMeans(), mean_over_pixels, ETA, "batch and pixels", "softmax"),
     ]
     literal = {"start": "digit images", "averaged": "batch and pixels", "soft": True, "eta": ETA}
     rows = [
@@ -111,43 +110,6 @@ def border(run: Run) -> dict[str, float]:
         "share": (p.amax(1) < 0.99).double().mean().item(),
         "repulsion": border_repulsion(0.75, torch.pdist(start).square().mean().item()),
     }
-
-
-def compare_steps(run: Run, model: KMeans, loss, averaged: str, assignment: str) -> dict[str, Any]:
-    """What SGD adds to the centers in one step, and what the formula does, on 100 real batches.
-
-    Every batch starts at the same ten digit images. "difference" is the largest over all entries,
-    with the cells' true sizes; "relative" are lengths of the differences over the formula's, with
-    the true sizes and with the handout's n/10; "length" is how long the step is along the latter.
-    """
-    start = starting_centers(run, "digit images")
-    model.to(run.device)
-    optimizer = torch.optim.SGD(model.parameters(), lr=ETA)
-    batches = Batches(run.mnist.train, run.args.batch_size, run.args.seed)
-    taken, true, handout = [], [], []
-    for (x, y), _ in zip(batches, range(100)):
-        model.centers.data.copy_(start)
-        optimizer.zero_grad()
-        loss(model(x), y).backward()
-        optimizer.step()
-        taken.append(model.centers.detach() - start)
-        true.append(formula_step(start, x.flatten(1), ETA))
-        handout.append(formula_step(start, x.flatten(1), ETA, cell_size=len(x) / 10))
-    taken, true, handout = torch.stack(taken), torch.stack(true), torch.stack(handout)
-    row = {
-        "averaged": averaged,
-        "assignment": assignment,
-        "difference": (taken - true).abs().max().item(),
-        "relative": ((taken - true).norm() / true.norm()).item(),
-        "relative_handout": ((taken - handout).norm() / handout.norm()).item(),
-        "length": ((taken * handout).sum() / handout.square().sum()).item(),
-    }
-    print(
-        f"  loss averaged over {averaged:<16}  {assignment}  off the formula by at most "
-        f"{row['difference']:.1e}, relative {row['relative']:.1e}; with n/10 per cell: relative "
-        f"{row['relative_handout']:.2f}, length {row['length']:.5f}"
-    )
-    return row
 
 
 def part_b(run: Run) -> dict[str, Any]:

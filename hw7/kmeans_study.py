@@ -1,18 +1,18 @@
-"""Runs of k-means by hand: from any start, with several seeds, and what became of each."""
+"""HW7 Q1, measured: single steps against the formula, and runs by hand from any start."""
 
 import statistics
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from common.data import Batches
-from common.loop import NonFiniteLoss
+from common.loop import Measure, NonFiniteLoss
 from common.run import Run
 from hw7 import clustering
 from hw7.clustering import assign, contingency, effective_clusters, inertia, purity
-from hw7.kmeans_by_hand import train_by_hand
+from hw7.kmeans_by_hand import formula_step, train_by_hand
 
 SEEDS = 3  # runs behind each mean ± standard deviation
 LIVE = 0.01  # a center is live if at least this share of the images is nearest to it
@@ -25,7 +25,6 @@ START: dict[str, clustering.Start] = {
     "random images": clustering.random_images,
     "k-means++": clustering.kmeans_plus_plus,
 }
-
 
 MEASURED = ["inertia", "live", "effective", "purity"]
 
@@ -102,3 +101,42 @@ def described(row: dict[str, Any]) -> str:
         f"{' → 0' if row.get('decay') else ''}  {outcome:<23}  live {average('live', '4.1f')}  "
         f"purity {average('purity', '.3f')}{diverged}"
     )
+
+
+def compare_steps(
+    run: Run, model: nn.Module, loss: Measure, eta: float, averaged: str, assignment: str
+) -> dict[str, Any]:
+    """What SGD adds to the centers in one step, and what the formula does, on 100 real batches.
+
+    Every batch starts at the same ten digit images. "difference" is the largest over all entries,
+    with the cells' true sizes; "relative" are lengths of the differences over the formula's, with
+    the true sizes and with the handout's n/10; "length" is how long the step is along the latter.
+    """
+    start = starting_centers(run, "digit images")
+    model.to(run.device)
+    optimizer = torch.optim.SGD(model.parameters(), lr=eta)
+    batches = Batches(run.mnist.train, run.args.batch_size, run.args.seed)
+    taken, true, handout = [], [], []
+    for (x, y), _ in zip(batches, range(100)):
+        model.centers.data.copy_(start)
+        optimizer.zero_grad()
+        loss(model(x), y).backward()
+        optimizer.step()
+        taken.append(model.centers.detach() - start)
+        true.append(formula_step(start, x.flatten(1), eta))
+        handout.append(formula_step(start, x.flatten(1), eta, cell_size=len(x) / 10))
+    taken, true, handout = torch.stack(taken), torch.stack(true), torch.stack(handout)
+    row = {
+        "averaged": averaged,
+        "assignment": assignment,
+        "difference": (taken - true).abs().max().item(),
+        "relative": ((taken - true).norm() / true.norm()).item(),
+        "relative_handout": ((taken - handout).norm() / handout.norm()).item(),
+        "length": ((taken * handout).sum() / handout.square().sum()).item(),
+    }
+    print(
+        f"  loss averaged over {averaged:<16}  {assignment}  off the formula by at most "
+        f"{row['difference']:.1e}, relative {row['relative']:.1e}; with n/10 per cell: relative "
+        f"{row['relative_handout']:.2f}, length {row['length']:.5f}"
+    )
+    return row
