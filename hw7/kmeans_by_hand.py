@@ -9,14 +9,13 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from common.data import Batches
-from common.loop import NonFiniteLoss
 from hw7.clustering import BETA
 
 
 def gradient(
     centers: Tensor, x0: Tensor, averaged: str = "batch and pixels", soft: bool = True
 ) -> Tensor:
-    """dℓ/dC of the network's loss ℓ = Σ_n w_n ‖p_n·C − x_n‖², (k, d). [hw7 1a]
+    """dℓ/dC of the network's loss ℓ = Σ_n w_n ‖p_n·C − x_n‖², (…, k, d). [hw7 1a]
 
     C stands in two places: in the reconstruction p·C, and in the scores v behind p. With
     W = diag(w), p̄ = ∂ℓ/∂p and v̄ = ∂ℓ/∂v,
@@ -28,62 +27,71 @@ def gradient(
     Multiplied out, the images meet C in two products only, x·Cᵀ and (…)ᵀx; the rest is k wide.
 
     Args:
-        centers: C, (k, d).
-        x0: the batch, (n, d).
+        centers: C, (k, d), or a stack of several runs' C with more axes in front.
+        x0: the batch, (n, d), the same for all of a stack.
         averaged: what ℓ averages ‖error‖² over. "batch and pixels": w_n = 1/(n·d);
             "batch": w_n = 1/n; "cells": w_n = 1/(k·n_i), n_i the number of the batch's images in
             the cell of x_n: the mean over the k cells of each cell's own mean (argmax only).
         soft: p = softmax(20·v), as in `KMeans`; otherwise the argmax, as in `ArgmaxKMeans`.
     """
     n, d = x0.shape
-    k = len(centers)
-    products = x0 @ centers.T  # (n, k)
-    gram = centers @ centers.T  # (k, k)
-    v = products - 0.5 * gram.diagonal()  # (n, k)
-    p = torch.softmax(BETA * v, 1) if soft else one_hot(v.argmax(1), k).to(x0.dtype)  # (n, k)
+    k = centers.shape[-2]
+    products = x0 @ centers.mT  # (…, n, k)
+    gram = centers @ centers.mT  # (…, k, k)
+    v = products - 0.5 * gram.diagonal(dim1=-2, dim2=-1).unsqueeze(-2)  # (…, n, k)
+    p = torch.softmax(BETA * v, -1) if soft else one_hot(v.argmax(-1), k).to(x0.dtype)
     if averaged == "cells":
-        w = (p @ (1 / p.sum(0).clamp_min(1)) / k)[:, None]  # (n, 1)
+        sizes = p.sum(-2).clamp_min(1).unsqueeze(-1)  # (…, k, 1)
+        w = p @ (1 / (k * sizes))  # (…, n, 1)
     else:
         w = {"batch and pixels": 1 / (n * d), "batch": 1 / n}[averaged]
-    to_images = -2 * w * p  # (n, k): what multiplies x
-    to_centers = -to_images.T @ p  # (k, k): what multiplies C
+    to_images = -2 * w * p  # (…, n, k): what multiplies x
+    to_centers = -to_images.mT @ p  # (…, k, k): what multiplies C
     if soft:
-        p_bar = 2 * w * (p @ gram - products)  # (n, k)
-        v_bar = BETA * p * (p_bar - (p * p_bar).sum(1, keepdim=True))  # (n, k)
+        p_bar = 2 * w * (p @ gram - products)  # (…, n, k)
+        v_bar = BETA * p * (p_bar - (p * p_bar).sum(-1, keepdim=True))  # (…, n, k)
         to_images = to_images + v_bar
-        to_centers = to_centers - v_bar.sum(0).diag()
-    return to_images.T @ x0 + to_centers @ centers  # (k, d)
+        to_centers = to_centers - v_bar.sum(-2).diag_embed()
+    return to_images.mT @ x0 + to_centers @ centers  # (…, k, d)
 
 
 def train_by_hand(
     centers: Tensor,
     batches: Batches,
     epochs: int,
-    eta: float,
+    etas: list[float],
     averaged: str = "batch and pixels",
     soft: bool = True,
     decay: bool = False,
-) -> Tensor:
-    """The centers after SGD with `gradient`: the steps of autograd and torch.optim.SGD, but faster.
+) -> tuple[Tensor, list[int | None]]:
+    """SGD with `gradient`, for several runs side by side on the same batches.
+
+    Each run takes the steps of autograd and torch.optim.SGD, in a fraction of their time.
 
     Args:
-        centers: the start, (k, d); left as it is.
+        centers: the starts (r, k, d); left as they are.
+        etas: the learning rate of each run.
         averaged, soft: as in `gradient`.
-        decay: lower η linearly, from `eta` at the first step to 0 after the last one.
+        decay: lower every η linearly, from its value at the first step to 0 after the last one.
 
-    Raises:
-        NonFiniteLoss: the centers were not finite after an epoch.
+    Returns:
+        The centers (r, k, d), and the epoch after which those of a run were not finite, or None.
     """
     centers = centers.clone()
+    rates = centers.new_tensor(etas)[:, None, None]  # (r, 1, 1)
     steps, step = epochs * len(batches), 0
+    diverged: list[int | None] = [None] * len(etas)
     for epoch in range(1, epochs + 1):
         for x, _ in batches:
-            rate = eta * (1 - step / steps) if decay else eta
-            centers -= rate * gradient(centers, x.flatten(1), averaged, soft)
+            share = 1 - step / steps if decay else 1
+            centers -= share * rates * gradient(centers, x.flatten(1), averaged, soft)
             step += 1
-        if not centers.isfinite().all():
-            raise NonFiniteLoss(epoch, len(batches), len(batches), eta)
-    return centers
+        for run, finite in enumerate(centers.isfinite().all(2).all(1).tolist()):
+            if not finite and diverged[run] is None:
+                diverged[run] = epoch
+        if all(diverged):
+            break
+    return centers, diverged
 
 
 def formula_step(centers: Tensor, x0: Tensor, eta: float, cell_size: float | None = None) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from common.data import Batches
-from common.loop import Measure, NonFiniteLoss
+from common.loop import Measure
 from common.run import Run
 from hw7 import clustering
 from hw7.clustering import assign, contingency, effective_clusters, inertia, purity
@@ -25,8 +25,6 @@ START: dict[str, clustering.Start] = {
     "random images": clustering.random_images,
     "k-means++": clustering.kmeans_plus_plus,
 }
-
-MEASURED = ["inertia", "live", "effective", "purity"]
 
 
 def starting_centers(run: Run, start: str, seed: int | None = None) -> Tensor:
@@ -48,40 +46,50 @@ def study(
     """
     images, labels = run.mnist.train
     x0 = images.flatten(1)  # (N, d)
-    results = []
+    groups: dict[tuple, list[int]] = {}  # rows that differ in start and η only run side by side
+    for i, row in enumerate(rows):
+        kind = row["averaged"], row["soft"], row.get("decay", False)
+        groups.setdefault(kind, []).append(i)
+    outcomes: list[list[dict[str, Any]]] = [[] for _ in rows]
     bar = tqdm(total=len(rows) * SEEDS, desc="runs", leave=False, disable=None)
-    for row in rows:
-        outcomes = []
-        arguments = {name: value for name, value in row.items() if name != "start"}
-        for seed in range(run.args.seed, run.args.seed + SEEDS):
-            start = starting_centers(run, row["start"], seed)
+    for seed in range(run.args.seed, run.args.seed + SEEDS):
+        for kind, members in groups.items():
+            starts = [starting_centers(run, rows[i]["start"], seed) for i in members]
             batches = Batches(run.mnist.train, run.args.batch_size, seed)
-            try:
-                centers = train_by_hand(start, batches, run.args.epochs, **arguments)
-            except NonFiniteLoss as error:
-                outcome = dict.fromkeys(MEASURED) | {"diverged": error.epoch}
-            else:
-                outcome = judged(x0, labels, centers) | {"diverged": None}
-                if first is not None and not outcomes:
+            etas = [rows[i]["eta"] for i in members]
+            ends = train_by_hand(torch.stack(starts), batches, run.args.epochs, etas, *kind)
+            for i, centers, diverged in zip(members, *ends):
+                outcomes[i].append(judged(x0, labels, centers, diverged))
+                if first is not None and seed == run.args.seed:
                     first.append(centers)
-            outcomes.append(outcome)
-            bar.update()
-        result = row | {name: [outcome[name] for outcome in outcomes] for name in outcomes[0]}
-        inertias = [value for value in result["inertia"] if value is not None]
-        result["mean"] = statistics.mean(inertias) if inertias else None
-        result["std"] = statistics.stdev(inertias) if len(inertias) > 1 else None
-        results.append(result)
-        bar.write(described(result))
+            bar.update(len(members))
     bar.close()
+    results = [summed_up(row, found) for row, found in zip(rows, outcomes)]
+    print(*map(described, results), sep="\n", flush=True)
     return results
 
 
-def judged(x0: Tensor, labels: Tensor, centers: Tensor) -> dict[str, float]:
+def judged(x0: Tensor, labels: Tensor, centers: Tensor, diverged: int | None) -> dict[str, Any]:
+    """What became of one run."""
+    if diverged is not None:
+        return dict.fromkeys(["inertia", "live", "effective", "purity"]) | {"diverged": diverged}
     table = contingency(labels, assign(x0, centers))
-    live = (table.sum(0) >= LIVE * len(labels)).sum().item()
-    return dict(
-        zip(MEASURED, [inertia(x0, centers), live, effective_clusters(table), purity(table)])
-    )
+    return {
+        "inertia": inertia(x0, centers),
+        "live": (table.sum(0) >= LIVE * len(labels)).sum().item(),
+        "effective": effective_clusters(table),
+        "purity": purity(table),
+        "diverged": None,
+    }
+
+
+def summed_up(row: dict[str, Any], outcomes: list[dict[str, Any]]) -> dict[str, Any]:
+    """A row with its outcomes as lists over the seeds, and mean and deviation of the inertia."""
+    result = row | {name: [outcome[name] for outcome in outcomes] for name in outcomes[0]}
+    inertias = [value for value in result["inertia"] if value is not None]
+    result["mean"] = statistics.mean(inertias) if inertias else None
+    result["std"] = statistics.stdev(inertias) if len(inertias) > 1 else None
+    return result
 
 
 def described(row: dict[str, Any]) -> str:
