@@ -1,0 +1,1 @@
+"""HW6: a convolutional classifier."""
