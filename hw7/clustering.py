@@ -27,7 +27,7 @@ def assign(x0: Tensor, centers: Tensor) -> Tensor:
 
 def inertia(x0: Tensor, centers: Tensor) -> float:
     """Mean over the images of the squared distance to the nearest center, in pixel units²."""
-    squared = x0.square().sum(1) - 2 * scores(x0, centers).amax(1)  # (N,)
+    squared = x0.norm(dim=1).square() - 2 * scores(x0, centers).amax(1)  # (N,)
     return squared.double().mean().item()
 
 
@@ -108,10 +108,11 @@ def kmeans_plus_plus(x0: Tensor, labels: Tensor, generator: torch.Generator) -> 
     Arthur and Vassilvitskii, "k-means++: the advantages of careful seeding", 2007.
     """
     chosen = [torch.randint(len(x0), (), generator=generator).item()]
-    nearest = torch.full_like(x0[:, 0], torch.inf)
+    squares = x0.norm(dim=1).square()  # (N,)
     while len(chosen) < 10:
-        nearest = torch.minimum(nearest, (x0 - x0[chosen[-1]]).square().sum(1))  # (N,)
-        chosen.append(torch.multinomial(nearest.cpu().double(), 1, generator=generator).item())
+        nearest = squares - 2 * scores(x0, x0[chosen]).amax(1)  # (N,), squared distances
+        weights = nearest.clamp_min(0).index_fill(0, torch.tensor(chosen, device=x0.device), 0)
+        chosen.append(torch.multinomial(weights.cpu().double(), 1, generator=generator).item())
     return x0[chosen].clone()
 
 

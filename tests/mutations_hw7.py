@@ -33,8 +33,8 @@ MUTATIONS = [
     (CLUSTERING, "labels * k + assignment", "assignment * k + labels"),
     (CLUSTERING, "table.amax(0).sum()", "table.amax(1).sum()"),
     (CLUSTERING, "torch.where(sizes > 0,", "torch.where(sizes > -1,"),
-    (CLUSTERING, "nearest = torch.minimum(nearest, ", "nearest = torch.maximum(nearest * 0, "),
-    (CLUSTERING, "(x0 - x0[chosen[-1]]).square().sum(1))", "(x0 - x0[chosen[-1]]).abs().sum(1))"),
+    (CLUSTERING, "scores(x0, x0[chosen]).amax(1)", "scores(x0, x0[chosen]).amin(1)"),
+    (CLUSTERING, "weights.cpu().double()", "weights.cpu().double().sqrt()"),
     # data, loop, run
     (DATA, "return -(-len(self.split.labels)", "return (len(self.split.labels)"),
     (
