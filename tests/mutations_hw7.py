@@ -1,7 +1,9 @@
 """Mutations of HW7 and of what it uses of `common`, for tests/mutations.py."""
 
 KMEANS, HAND, CLUSTERING = "hw7/kmeans.py", "hw7/kmeans_by_hand.py", "hw7/clustering.py"
+AUTOENCODER = "hw7/autoencoder.py"
 DATA, LOOP, RUN = "common/data.py", "common/loop.py", "common/run.py"
+CHECKPOINT, FRECHET = "common/checkpoint.py", "common/frechet.py"
 
 MUTATIONS = [
     # the network
@@ -35,6 +37,38 @@ MUTATIONS = [
     (CLUSTERING, "torch.where(sizes > 0,", "torch.where(sizes > -1,"),
     (CLUSTERING, "scores(x0, x0[chosen]).amax(1)", "scores(x0, x0[chosen]).amin(1)"),
     (CLUSTERING, "weights.cpu().double()", "weights.cpu().double().sqrt()"),
+    # the autoencoder
+    (AUTOENCODER, "z2 = enc_mode * z + (2 - enc_mode)", "z2 = enc_mode * z + 2 * (2 - enc_mode)"),
+    (AUTOENCODER, "z2 = enc_mode * z +", "z2 = z +"),
+    (AUTOENCODER, "(2 - enc_mode) * torch.randn_like(z)", "(1 - enc_mode) * torch.randn_like(z)"),
+    (AUTOENCODER, "torch.randn_like(z)", "torch.rand_like(z)"),
+    (AUTOENCODER, "torch.randn_like(z)", "torch.randn(z.shape)"),
+    (AUTOENCODER, "f = self.decoder(z2)", "f = self.decoder(z)"),
+    (AUTOENCODER, "(f - x).flatten(1)), 1)", "f.flatten(1)), 1)"),
+    (AUTOENCODER, "torch.cat((z, (f", "torch.cat((z2, (f"),
+    (AUTOENCODER, "            nn.Sigmoid(),\n", ""),
+    (
+        AUTOENCODER,
+        "return [nn.ReLU(), nn.BatchNorm1d(width), Dropout(0.1)]",
+        "return [nn.BatchNorm1d(width), nn.ReLU(), Dropout(0.1)]",
+    ),
+    (AUTOENCODER, "output[:, :WIDTH].square().sum(1).mean()", "output[:, :WIDTH].square().mean()"),
+    (AUTOENCODER, "output[:, WIDTH:].square().sum(1).mean()", "output.square().sum(1).mean()"),
+    (
+        AUTOENCODER,
+        "    with torch.random.fork_rng():\n        torch",
+        "    if True:\n        torch",
+    ),
+    (AUTOENCODER, "share * (end - z)[:, None]", "share * end[:, None]"),
+    (CHECKPOINT, 'train.generator.set_state(random["batches"])', "pass"),
+    (CHECKPOINT, 'torch.set_rng_state(random["cpu"])', "pass"),
+    (CHECKPOINT, 'optimizer.load_state_dict(state["optimizer"])', "pass"),
+    (CHECKPOINT, "weights_only=True", "weights_only=False"),
+    (CHECKPOINT, "if broken := archive.testzip():", "if broken := None:"),
+    (CHECKPOINT, "first = len(history) + 1", "first = 1"),
+    (FRECHET, "- 2 * products", "- products"),
+    (FRECHET, "root @ other_covariance @ root", "covariance @ other_covariance"),
+    (FRECHET, "(one.mean(0) - other.mean(0)).square().sum()", "(one - other.mean(0)).mean()"),
     # data, loop, run
     (DATA, "return -(-len(self.split.labels)", "return (len(self.split.labels)"),
     (
