@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,8 +38,9 @@ def passes(file: str, source: str) -> bool:
         (copy / file).write_text(source, encoding="utf-8")
         test = f"tests/test_{Path(file).stem}.py"
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", test]
-        path = {"PYTHONPATH": folder}  # goes before the installed project, for child processes too
-        run = subprocess.run(command, cwd=copy, env=os.environ | path, capture_output=True)
+        # The copy goes before the installed project, for child processes too.
+        environment = os.environ | {"PYTHONPATH": folder, "OMP_NUM_THREADS": "1"}
+        run = subprocess.run(command, cwd=copy, env=environment, capture_output=True)
         if run.returncode not in (0, 1):
             raise SystemExit(f"{test} could not be run: {run.stdout.decode()}")
         return run.returncode == 0
@@ -47,17 +49,20 @@ def passes(file: str, source: str) -> bool:
 def main() -> int:
     chosen = [each for each in mutations() if each[0].startswith(tuple(sys.argv[1:]) or "")]
     sources = {file: (ROOT / file).read_text(encoding="utf-8") for file, _, _ in chosen}
-    for file, source in sources.items():
-        if not passes(file, source):
-            raise SystemExit(f"{file}: its tests fail as it is, so that they can show nothing")
-    survivors = 0
-    for file, old, new in chosen:
+    for file, old, _ in chosen:
         if (times := sources[file].count(old)) != 1:
             raise SystemExit(f"{file} holds {old!r} {times} times, not once: mend the list")
-        survived = passes(file, sources[file].replace(old, new))
-        survivors += survived
-        verdict = "SURVIVED" if survived else "caught"
-        print(f"{verdict:8}  {file}: {old.strip()}  ->  {new.strip()}", flush=True)
+    survivors = 0
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each only waits for its pytest
+        for file, passed in zip(sources, pool.map(passes, sources, sources.values())):
+            if not passed:
+                raise SystemExit(f"{file}: its tests fail as it is, so that they can show nothing")
+        mutants = [sources[file].replace(old, new) for file, old, new in chosen]
+        survived = pool.map(passes, [file for file, _, _ in chosen], mutants)
+        for (file, old, new), passed in zip(chosen, survived):
+            survivors += passed
+            verdict = "SURVIVED" if passed else "caught"
+            print(f"{verdict:8}  {file}: {old.strip()}  ->  {new.strip()}", flush=True)
     print(f"{len(chosen) - survivors} of {len(chosen)} mutations caught")
     return 1 if survivors else 0
 

@@ -12,10 +12,10 @@ ROOT = Path(__file__).parents[1]
 KMEANS = ROOT / "hw7" / "kmeans.py"
 
 
-def started(folder: Path, *arguments) -> subprocess.Popen:
+def started(folder: Path, *arguments, **options) -> subprocess.Popen:
     command = [sys.executable, KMEANS, "--data", "sample", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=folder, **pipes)
+    return subprocess.Popen(command, cwd=folder, **pipes, **options)
 
 
 def test_the_same_seed_gives_the_same_results_bit_for_bit(tmp_path):
@@ -38,6 +38,25 @@ def test_a_mistake_is_one_line_without_traceback(tmp_path, arguments):
     _, error = run.communicate(timeout=100)
     assert run.returncode == 2
     assert error.startswith("kmeans.py: error: ") and error.count("\n") == 1
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(tmp_path):
+    """As if there were room for files of 5,000 bytes only."""
+    resource = pytest.importorskip("resource", reason="limits of this kind are Unix's")
+    limit = (resource.RLIMIT_FSIZE, (5000, 5000))
+    run = started(
+        tmp_path,
+        "--part",
+        "appendix",
+        "--out",
+        "out",
+        preexec_fn=lambda: resource.setrlimit(*limit),
+    )
+    _, error = run.communicate(timeout=100)
+    assert run.returncode == 2
+    assert error.startswith("kmeans.py: error: argument --out: ") and error.count("\n") == 1
+    assert "cannot be written" in error and "appendix_curves.png" in error
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_ctrl_c_in_the_middle_keeps_the_finished_parts(tmp_path):
