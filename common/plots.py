@@ -37,7 +37,7 @@ def image_grid(
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(False)
     for axis, image in zip(axes.flat, images):
-        axis.imshow(image, cmap="gray", vmin=0, vmax=1)
+        axis.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     for axis, text in zip(axes.flat, titles):
         axis.set_title(text, fontsize=8)
     for axis, text in zip(axes[:, 0], row_titles):

@@ -134,14 +134,17 @@ def test_image_starts_are_ten_different_images_set_by_the_seed(x0, start):
 
 
 def test_kmeans_plus_plus_draws_in_proportion_to_the_squared_distance():
-    # Ten positions, so that every position is chosen; the second is at distance² 1, 4, 9, …
-    positions = torch.tensor([[0.0], [1], [2], [3], [4], [5], [6], [7], [8], [9]])
+    # Ten positions, so that each is chosen; we look at those drawn after 0, and after 0 and 9.
+    positions = torch.arange(10.0)[:, None]
     generator = torch.Generator().manual_seed(0)
-    seconds = []
+    seconds, thirds = [], []
     while len(seconds) < 2000:
-        first, second, *_ = kmeans_plus_plus(positions, None, generator).flatten().tolist()
+        first, second, third, *_ = kmeans_plus_plus(positions, None, generator).flatten().int()
         if first == 0:
-            seconds.append(second)
-    expected = np.arange(10) ** 2 / 285
-    observed = np.bincount(np.array(seconds, int), minlength=10) / len(seconds)
-    np.testing.assert_allclose(observed, expected, atol=4 * np.sqrt(0.25 / 2000))
+            seconds.append(int(second))
+            thirds += [int(third)] * int(second == 9)
+    i = np.arange(10)
+    for drawn, squares in [(seconds, i**2), (thirds, np.minimum(i, 9 - i) ** 2)]:
+        observed = np.bincount(drawn, minlength=10) / len(drawn)
+        tolerance = 4 * np.sqrt(0.25 / len(drawn))
+        np.testing.assert_allclose(observed, squares / squares.sum(), atol=tolerance)
