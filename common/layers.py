@@ -27,7 +27,8 @@ class Dropout(nn.Dropout):
             return super().forward(x)
         # The range is the whole of int64: random_() alone would leave the sign bit 0, and with it
         # the top bit of each fourth 16.
-        draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+        draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device)
+        draws.random_(-(2**63), None)
         lanes = draws.view(torch.int16)[: x.numel()].view(x.shape)  # from -2^15 to 2^15 - 1
         keep = lanes >= dropped - 2**15
         return x * keep.to(x.dtype).div_(1 - self.p)

@@ -3,7 +3,7 @@
 LAYERS = "common/layers.py"
 
 MUTATIONS = [
-    (LAYERS, ".random_(-(2**63), None)", ".random_()"),
+    (LAYERS, "draws.random_(-(2**63), None)", "draws.random_()"),
     (LAYERS, "round(self.p * 2**16)", "round((1 - self.p) * 2**16)"),
     (LAYERS, "lanes >= dropped - 2**15", "lanes >= dropped"),
     (LAYERS, ".div_(1 - self.p)", ".div_(self.p)"),

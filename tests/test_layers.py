@@ -151,8 +151,15 @@ def test_they_read_and_travel_like_torch_s():
         Dropout(1.5)
 
 
+def test_other_devices_have_torch_s_own_dropout(monkeypatch):
+    monkeypatch.setattr(nn.Dropout, "forward", lambda self, x: "torch's own")
+    assert Dropout(0.1)(torch.rand(5, device="meta")) == "torch's own"
+    assert Dropout(0.1)(torch.rand(5)).shape == (5,)
+
+
 def test_on_other_devices():
     with torch.device("meta"):
+        assert Dropout(0.1)(torch.rand(5, device="cpu")).device.type == "cpu"
         x = torch.rand(2, 3, 6, 6)
         assert Dropout(0.1)(x).is_meta
         assert Upsample(scale_factor=2, mode="bicubic")(x).shape == (2, 3, 12, 12)
