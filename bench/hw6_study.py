@@ -69,7 +69,8 @@ def comparison(run: Run) -> dict[str, Any]:
     for name in OPTIONS:
         seeds = run.results[name]["per_epoch"]["test_accuracy"]  # (seeds, epochs)
         means[name] = [100 * (1 - statistics.mean(epoch)) for epoch in zip(*seeds)]
-    lines = {name.replace("_", " "): (epochs, errors) for name, errors in means.items()}
+    labels = {name: name.replace("_", " ") for name in means} | {"half_rate": "neither, half η"}
+    lines = {labels[name]: (epochs, errors) for name, errors in means.items()}
     title = f"Wrongly answered test images, mean of {SEEDS} seeds"
     level = ("99.0 % accuracy", 1.0)
     figure = plots.curves(lines, "epoch", "test error, %", title, "o", level, xticks=epochs)
