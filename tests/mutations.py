@@ -30,11 +30,9 @@ def passes(file: str, source: str) -> bool:
     """Whether the tests of `file` pass in a copy of the project where it holds `source`."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
-        for entry in ("common", "bench", "tests", "pyproject.toml", Path(file).parts[0]):
-            if (ROOT / entry).is_dir():
-                shutil.copytree(ROOT / entry, copy / entry, dirs_exist_ok=True)
-            else:
-                shutil.copy(ROOT / entry, copy / entry)
+        shutil.copy(ROOT / "pyproject.toml", copy)
+        for entry in [ROOT / "common", ROOT / "bench", ROOT / "tests", *ROOT.glob("hw*")]:
+            shutil.copytree(entry, copy / entry.name, ignore=shutil.ignore_patterns("*.png"))
         (copy / file).write_text(source, encoding="utf-8")
         test = f"tests/test_{Path(file).stem}.py"
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", test]
