@@ -12,15 +12,15 @@ import sys
 from typing import Any
 
 import torch
-from common.layers import Dropout, Upsample
-from hw6.cnn import stages
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from common import plots
 from common.checkpoint import resumable_fit
 from common.data import Batches
+from common.layers import Dropout, Upsample
 from common.run import Run, run_parts
+from hw6.cnn import stages
 from hw7.sketch import sketch
 
 WIDTH = 10  # of the code z
