@@ -66,19 +66,23 @@ def load_mnist(data: str | Path | None = None, device: torch.device | str = "cpu
     """MNIST on `device`, fetched first where it is not there yet.
 
     Args:
-        data: folder of the data (None: data/ in the repository), or "sample" for the embedded one:
-            100 training and 20 test images of each digit.
+        data: folder of MNIST (None: data/ in the repository), or of the sample, 100 training and 20
+            test images of each digit, whose files lie in it directly; "sample": the repository's.
 
     Raises:
         UserError: no source gives the right files, or they cannot be written.
     """
-    if data == "sample":
-        files = verified(SAMPLE, SAMPLE_MD5)
-        if missing := SAMPLE_MD5.keys() - files.keys():
-            raise UserError(f"argument --data: the embedded sample lacks {', '.join(missing)}: "
-                            "restore it with: git checkout -- tests/data")  # fmt: skip
+    folder = SAMPLE if data == "sample" else Path(data or DATA)
+    if is_sample(data):
+        files = verified(folder, SAMPLE_MD5)
+        if missing := sorted(SAMPLE_MD5.keys() - files.keys()):
+            raise UserError(
+                f"argument --data: {folder} lacks {', '.join(missing)} of the sample: restore it "
+                "in the repository with: git checkout -- tests/data; MNIST itself belongs in "
+                f"{folder / 'MNIST' / 'raw'}"
+            )
     else:
-        files = find_or_fetch(Path(data) if data else DATA)
+        files = find_or_fetch(folder)
     splits = []
     for part in ("train", "t10k"):
         images = idx_array(files[f"{part}-images-idx3-ubyte"])[:, None]  # (N, 1, 28, 28)
@@ -113,6 +117,11 @@ class Batches:
         order = torch.randperm(len(labels), generator=self.generator, device="cpu")
         for index in order.to(labels.device).split(self.batch_size):
             yield images.index_select(0, index), labels.index_select(0, index)
+
+
+def is_sample(data: str | Path | None) -> bool:
+    """Whether `data` means the sample: by name, or a folder with IDX files directly in it."""
+    return data == "sample" or any(Path(data or DATA).glob("*-idx?-ubyte*"))
 
 
 def find_or_fetch(folder: Path) -> dict[str, bytes]:

@@ -30,7 +30,7 @@ def options(
     if mnist:
         devices = ["auto", "cpu", "cuda", "mps"]
         add("--device", choices=devices, default="auto", help="default: CUDA, then MPS, then CPU")
-        add("--data", help='folder of MNIST, or "sample" (default: data/ beside the homeworks)')
+        add("--data", help='folder of MNIST, or "sample" (default: data/)')
     add("--out", help=f"output folder (default: results/ and the script: {program})")
     add("--show", action="store_true", help="show the figures in windows at the end")
     add("--resume", action="store_true", help="keep what an earlier run in --out has finished")

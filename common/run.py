@@ -83,8 +83,10 @@ class Run:
         aside = {"part", "out", "show", "resume", "data"}
         settings = {name: value for name, value in vars(self.args).items() if name not in aside}
         if self.device is not None:
+            from common.data import is_sample
+
             settings["device"] = self.device.type
-            settings["data"] = "sample" if self.args.data == "sample" else "mnist"
+            settings["data"] = "sample" if is_sample(self.args.data) else "mnist"
         return settings
 
     def save(self, name: str, figure: Figure) -> None:

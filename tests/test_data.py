@@ -127,6 +127,25 @@ def test_a_damaged_sample_is_named(tmp_path, monkeypatch, capsys):
         load_mnist("sample")
 
 
+@pytest.mark.parametrize("plain", [True, False], ids=["plain", "gz"])
+def test_a_folder_of_the_sample_is_the_sample(tmp_path, plain, sample):
+    for name, content in CONTENT.items():
+        path = tmp_path / (name if plain else f"{name}.gz")
+        path.write_bytes(content if plain else gzip.compress(content))
+    assert data.is_sample(tmp_path) and data.is_sample("sample")
+    assert torch.equal(load_mnist(tmp_path).train.images, sample.train.images)
+    path.write_bytes(path.read_bytes()[:-1])  # never taken for the sample, nor for MNIST
+    with pytest.raises(
+        UserError, match=f"--data: {tmp_path} lacks {path.name.removesuffix('.gz')}"
+    ):
+        load_mnist(tmp_path)
+
+
+def test_a_folder_of_mnist_or_an_absent_one_is_no_sample(raw, tmp_path):
+    fill(raw)
+    assert not data.is_sample(tmp_path) and not data.is_sample(tmp_path / "absent")
+
+
 class Evil:
     def __reduce__(self):
         return os.system, ("touch trapped",)
