@@ -1,0 +1,171 @@
+"""The one file that a script becomes, on small projects made for each test."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from common.faults import UserError
+from common.inline import one_file
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Writes modules, name → source, and gives the one file of `hw0.script`."""
+
+    def project(script: str, **modules: str) -> str:
+        for name, source in {"hw0.script": script, **modules}.items():
+            path = tmp_path / (name.replace(".", "/") + ".py")
+            path.parent.mkdir(exist_ok=True)
+            (path.parent / "__init__.py").touch()
+            path.write_text(source, encoding="utf-8")
+        return one_file(tmp_path, "hw0.script")
+
+    return project
+
+
+def output(text: str, folder: Path) -> str:
+    (folder / "alone").mkdir()
+    path = folder / "alone" / "script.py"
+    path.write_text(text, encoding="utf-8")
+    run = subprocess.run([sys.executable, "-I", path], capture_output=True, text=True)
+    assert run.stderr == ""
+    return run.stdout
+
+
+TOOLS = '''"""What tools there are."""
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import decimal
+
+# how many
+COUNT = 3  # no more
+
+
+def area(r: float) -> "decimal.Decimal | float":
+    # π r²
+    return math.pi * r**2
+
+
+area.exact = False
+
+
+def unused():
+    return COUNT
+
+
+unused.mark = True
+
+
+class Box:
+    """A box."""
+
+    def __init__(self, size: "Size"):
+        self.size = size
+
+    def wide(self):
+        return self.size + COUNT
+
+    # nobody's
+    def tall(self):
+        return unused()
+
+    def last(self):
+        return self.wide()
+
+
+Size = int
+if __name__ == "__main__":
+    print("not me")
+'''
+
+
+def test_what_is_used_comes_along_as_it_is_written_and_nothing_else(project, tmp_path):
+    script = "from common import tools\nfrom common.tools import area as size_of\n\n"
+    script += "print(tools.Box(1).last(), round(size_of(1)))\n"
+    text = project(script, **{"common.tools": TOOLS})
+    assert output(text, tmp_path) == "4 3\n"
+    assert "# how many\nCOUNT = 3  # no more\n" in text
+    assert "    # π r²\n" in text and '"""A box."""' in text and "# What tools there are.\n" in text
+    assert "area.exact = False" in text and "Size = int" in text
+    assert "if TYPE_CHECKING:\n    import decimal\n" in text
+    assert not any(word in text for word in ("unused", "tall", "nobody", "not me", "tools.Box"))
+    assert text.index("import math") < text.index("class Box") < text.index("print")
+
+
+def test_two_meanings_of_one_name_are_told_apart(project, tmp_path):
+    script = "from common import tools\nfrom common.tools import show\n\nSIZE = 1\n\n\n"
+    script += "def paint():\n    show = f'{tools.show()} {SIZE}'\n    return show\n\n\n"
+    script += "print(paint(), show(), [SIZE for SIZE in 'ab'], tools.Box().SIZE)\n"
+    tools = "SIZE = 7\n\n\nclass Box:\n    SIZE = 9\n\n\n"
+    tools += "def show(SIZE2=SIZE):\n    return f'é {SIZE} {SIZE2}'\n"
+    text = project(script, **{"common.tools": tools})
+    assert output(text, tmp_path) == "é 7 7 1 é 7 7 ['a', 'b'] 9\n"
+    assert "TOOLS_SIZE = 7" in text and "SIZE = 1" in text and "tools_show()" in text
+
+
+def test_a_definition_does_not_take_the_place_of_a_built_in(project, tmp_path):
+    script = "from common import tools\n\nprint(sum([1, 2]), tools.sum([1, 2]))\n"
+    text = project(script, **{"common.tools": "def sum(x):\n    return 'mine'\n"})
+    assert output(text, tmp_path) == "3 mine\n"
+
+
+def test_imports_in_functions_go_where_they_are_the_project_s(project, tmp_path):
+    script = "import json\n\nfrom common.tools import load\n\n\nprint(json.dumps(load()))\n"
+    tools = 'def load():\n    """Slow."""\n    import json\n    from common.deep import value\n\n'
+    tools += (
+        "    import decimal\n\n    return [value(), json.loads('1'), str(decimal.Decimal(2))]\n"
+    )
+    deep = "def value():\n    return 5\n"
+    text = project(script, **{"common.tools": tools, "common.deep": deep})
+    assert output(text, tmp_path) == '[5, 1, "2"]\n'
+    assert text.count("import json") == 1 and "    import decimal\n" in text
+
+
+def test_data_and_results_lie_beside_the_file(project, tmp_path):
+    where = "from pathlib import Path\n\nROOT = Path(__file__).resolve().parents[1]\n"
+    script = "from common.where import ROOT\n\nprint(ROOT)\n"
+    text = project(script, **{"common.where": where})
+    assert output(text, tmp_path) == f"{(tmp_path / 'alone').resolve()}\n"
+
+
+def test_imports_are_merged_and_sorted(project):
+    script = "import sys\nfrom os import path\n\nimport numpy as np\n\nfrom common.a import f\n\n"
+    script += "print(sys, path, np, f)\n"
+    a = "import argparse\nfrom os import path, sep, SEEK_SET, PathLike\n\nimport numpy as np\n\n\n"
+    a += "def f():\n    return argparse, path, sep, SEEK_SET, PathLike, np\n"
+    text = project(script, **{"common.a": a})
+    assert "import argparse\nimport sys\nfrom os import SEEK_SET, PathLike, path, sep\n" in text
+    assert "\n\nimport numpy as np\n" in text and text.count("numpy") == 1
+
+
+@pytest.mark.parametrize(
+    "script, tools, message",
+    [
+        ("from common.tools import *\n", "", "hw0/script.py, line 1: .*no star"),
+        ("from . import tools\n", "", "hw0/script.py, line 1: .*relative"),
+        ("import common.tools\n", "", "hw0/script.py, line 1: .*from … import"),
+        ("from common.tools import a\n", "from hw0.script import b\n", "a circle of imports"),
+        ("import importlib\nimportlib.import_module('common')\n", "", "line 2: .*dynamic"),
+        ("__import__('common')\n", "", "line 1: .*dynamic"),
+        ("from common.tools import a\na()\n", "a = 1\nprint(2)\n", "tools.py, line 2: .*acts"),
+        ("from common.tools import a\na()\n", "", "line 2: .*common.tools has no a"),
+        ("from common import tools\nprint(tools)\n", "", "line 2: .*as a value"),
+        ("def f():\n    global x\n    x = 1\n", "", "line 2: .*global"),
+        ("from common.tools import a\na()\n", "a = __file__\n", "beside __file__"),
+        ("from common.tools import a\na()\n", "a = __doc__\n", "__doc__ would be the script's"),
+        (
+            "from os import path\nfrom common.tools import a\na(path)\n",
+            "from sys import path\n\na = path\n",
+            "tools.py, line 3: .*path is from os",
+        ),
+    ],
+)
+def test_what_cannot_be_inlined_is_refused_in_one_line(project, script, tools, message):
+    with pytest.raises(UserError, match=message) as error:
+        project(script, **{"common.tools": tools})
+    assert "\n" not in str(error.value)
