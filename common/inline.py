@@ -417,7 +417,7 @@ def import_lines(imports: list[Import]) -> Iterator[str]:
         if each.name:
             renamed = each.member if each.member != each.name else ""  # on a line of its own
             members.setdefault((each.source, renamed), []).append(each.member)
-    for (source, _), names in sorted(members.items()):
+    for (source, _), names in sorted(members.items(), key=lambda item: item[0][0].lower()):
         names.sort(key=lambda name: (kind(name), name))
         line = f"from {source} import {', '.join(names)}\n"
         if len(line) > WIDTH + 1:
