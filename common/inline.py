@@ -95,7 +95,11 @@ class Module:
         for node in tree.body:
             self.take(node, end)
             end = node.end_lineno
-        self.of = {name: piece for piece in self.pieces for name in piece.names}
+        self.of: dict[str, Piece] = {}
+        for piece in self.pieces:
+            for name in sorted(piece.names):
+                if self.of.setdefault(name, piece) is not piece:
+                    raise self.refuse(piece.node.lineno, f"{name} is defined a second time")
 
     def refuse(self, line: int, why: str) -> UserError:
         return UserError(f"{self.file}, line {line}: cannot be inlined: {why}")

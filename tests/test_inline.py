@@ -47,8 +47,10 @@ COUNT = 3  # no more
 
 
 def area(r: float) -> "decimal.Decimal | float":
+    import decimal
+
     # π r²
-    return math.pi * r**2
+    return math.pi * r ** decimal.Decimal(2).__int__()
 
 
 area.exact = False
@@ -154,6 +156,7 @@ def test_imports_are_merged_and_sorted(project):
         ("__import__('common')\n", "", "line 1: .*dynamic"),
         ("from common.tools import a\na()\n", "a = 1\nprint(2)\n", "tools.py, line 2: .*acts"),
         ("from common.tools import a\na()\n", "", "line 2: .*common.tools has no a"),
+        ("from common.tools import a\na()\n", "a = 1\na += 1\n", "line 2: .*a second time"),
         ("from common import tools\nprint(tools)\n", "", "line 2: .*as a value"),
         ("def f():\n    global x\n    x = 1\n", "", "line 2: .*global"),
         ("from common.tools import a\na()\n", "a = __file__\n", "beside __file__"),
