@@ -109,7 +109,7 @@ class Module:
         guard = ast.unparse(node.test) if isinstance(node, ast.If) else ""
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             self.add_imports(node)
-        elif guard.endswith("TYPE_CHECKING"):
+        elif self.is_typing(node):
             for each in node.body:
                 self.add_imports(each, typing=True)
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):

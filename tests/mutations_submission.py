@@ -1,6 +1,7 @@
 """Mutations of what makes single files, for tests/mutations.py."""
 
 SUBMISSION, INLINE = "common/submission.py", "common/inline.py"
+SCOPES = "common/scopes.py"
 
 MUTATIONS = [
     (SUBMISSION, "        begin = first.end_lineno", "        begin = first.lineno - 1"),
@@ -19,4 +20,10 @@ MUTATIONS = [
     (INLINE, "return sorted(edits, reverse=True)", "return sorted(edits)"),
     (INLINE, "not top.typing and top.text == each.text", "top.text == each.text"),
     (INLINE, 'not guard.startswith("__name__ ==")', "True"),
+    (SCOPES, "for cls, names in self.scopes if not cls)", "for cls, names in self.scopes)"),
+    (SCOPES, "        self.visit(first.iter)\n        rest = [", "        rest = [first.iter, "),
+    (SCOPES, "parameters(node.args) | bound(node.body)", "bound(node.body)"),
+    (SCOPES, "        self.annotation(node.returns)\n", ""),
+    (SCOPES, "todo += [each.target for each in inside]", "pass"),
+    (SCOPES, "column + len(name.encode())", "column + len(name) + 1"),
 ]
