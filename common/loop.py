@@ -6,6 +6,7 @@ A loss is a function of (prediction, label) that averages over the batch's examp
 averages over (pixels, say) is its own affair. Metrics are functions of the same kind, by name.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -51,12 +52,14 @@ def fit(
         while the model changes; the test figures are those of the model after the epoch.
 
     Raises:
-        NonFiniteLoss: as `train_loop`.
+        NonFiniteLoss: as `train_loop`, or the test images' loss was not finite.
     """
     for epoch in range(first, epochs + 1):
         started = time.perf_counter()
         trained = train_loop(model, train, loss, optimizer, metrics, epoch)
         tested = test_loop(model, test, loss, metrics)
+        if not math.isfinite(tested["loss"]):  # the epoch's last step is seen here only
+            raise NonFiniteLoss(epoch, len(train), len(train), optimizer.param_groups[0]["lr"])
         row = {"epoch": epoch}
         row |= {f"train_{name}": value for name, value in trained.items()}
         row |= {f"test_{name}": value for name, value in tested.items()}

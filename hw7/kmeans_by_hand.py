@@ -75,7 +75,7 @@ def train_by_hand(
         decay: lower every η linearly, from its value at the first step to 0 after the last one.
 
     Returns:
-        The centers (r, k, d), and the epoch after which those of a run were not finite, or None.
+        The centers (r, k, d), and the epoch after which a run's squares were not finite, or None.
     """
     centers = centers.clone()
     rates = centers.new_tensor(etas)[:, None, None]  # (r, 1, 1)
@@ -86,7 +86,8 @@ def train_by_hand(
             share = 1 - step / steps if decay else 1
             centers -= share * rates * gradient(centers, x.flatten(1), averaged, soft)
             step += 1
-        for run, finite in enumerate(centers.isfinite().all(2).all(1).tolist()):
+        # Of the squares, not the centers: scores and inertia overflow before the centers do.
+        for run, finite in enumerate(centers.square().sum((1, 2)).isfinite().tolist()):
             if not finite and diverged[run] is None:
                 diverged[run] = epoch
         if all(diverged):

@@ -23,6 +23,8 @@ MUTATIONS = [
     (HAND, "1 / (n * d)", "1 / n / n"),
     (HAND, "centers = centers.clone()", "pass"),
     (HAND, "share * rates", "share * rates[0]"),
+    (HAND, "centers.square().sum((1, 2)).isfinite()", "centers.isfinite().all(2).all(1)"),
+    (LOOP, 'if not math.isfinite(tested["loss"]):', "if False:"),
     (HAND, "diverged[run] = epoch", "diverged[run] = 1"),
     (HAND, "step += 1", "step += 0"),
     (HAND, "n_i = len(cell) if cell_size is None", "n_i = n / 10 if cell_size is None"),

@@ -152,6 +152,12 @@ def test_a_run_that_diverges_is_told_with_its_epoch_and_harms_no_other(sample, s
     assert train_by_hand(starts[:1], Batches(sample.train, 64, 0), 3, [1e25], "batch")[1] == [1]
 
 
+def test_centers_whose_squares_overflow_have_diverged(sample, start):
+    whole = Batches(sample.train, 1000, 0)  # one step: the centers are still finite
+    centers, diverged = train_by_hand(start.float()[None], whole, 1, [1e25], "batch")
+    assert centers.isfinite().all() and diverged == [1]
+
+
 def test_training_lowers_the_inertia_to_a_floor(x0, split, start):
     """One batch of all images, averaged over cells with η = 5: each step is Lloyd's."""
     batches = Batches(split, 1000, 0)

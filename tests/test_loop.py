@@ -105,6 +105,19 @@ def test_fit_prints_one_aligned_line_per_epoch_and_learns(sample, capfd):
     assert printed.err == ""  # the bar is for terminals only
 
 
+def test_a_last_step_that_diverges_is_told_as_well(sample):
+    """One batch per epoch: its loss is still finite, and the test images' loss no more."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e38)
+    whole = Batches(sample.test, 200, seed=0)
+    with pytest.raises(NonFiniteLoss, match=r"epoch 1, batch 1 of 1, at learning rate 1e\+38"):
+        list(fit(model, whole, whole, mse_to_zero, optimizer, 2))
+
+
+def mse_to_zero(prediction, label):
+    return prediction.square().mean()
+
+
 def test_fit_goes_on_from_a_later_epoch(sample):
     model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
