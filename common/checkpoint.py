@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from common.data import Batches
 from common.faults import UserError
@@ -25,6 +26,7 @@ def resumable_fit(
     loss: Measure,
     optimizer: Optimizer,
     metrics: Mapping[str, Measure] = NO_METRICS,
+    scheduler: LRScheduler | None = None,
 ) -> list[dict[str, Any]]:
     """`fit` for --epochs epochs, writing out/NAME.pt after each; its rows.
 
@@ -32,17 +34,24 @@ def resumable_fit(
     and rows, bit for bit, as a run without interruption: the file also holds the optimizer's
     state and those of all random generators.
 
+    Args:
+        name: of the file.
+        scheduler: of the learning rate; takes a step after each epoch.
+        Others as in `fit`.
+
     Raises:
         UserError: the file is damaged, or of another script or other settings.
     """
     file = f"{name}.pt"
     history: list[dict[str, Any]] = []
     if run.args.resume and (run.out / file).exists():
-        history = restore(run, run.out / file, model, optimizer, train)
+        history = restore(run, run.out / file, model, optimizer, train, scheduler)
         print(f"  resumed after epoch {len(history)}")
     first = len(history) + 1
     for row in fit(model, train, test, loss, optimizer, run.args.epochs, metrics, first):
         history.append(row)
+        if scheduler:
+            scheduler.step()
         content = io.BytesIO()
         torch.save(
             {
@@ -50,6 +59,7 @@ def resumable_fit(
                 "history": history,
                 "model": model.state_dict(),
                 "optimizer": optimizer.state_dict(),
+                "scheduler": scheduler.state_dict() if scheduler else {},
                 "random": random_states(train),
             },
             content,
@@ -59,7 +69,12 @@ def resumable_fit(
 
 
 def restore(
-    run: Run, path: Path, model: nn.Module, optimizer: Optimizer, train: Batches
+    run: Run,
+    path: Path,
+    model: nn.Module,
+    optimizer: Optimizer,
+    train: Batches,
+    scheduler: LRScheduler | None,
 ) -> list[dict[str, Any]]:
     """Put everything as it was when the checkpoint was written; the rows until then."""
     try:
@@ -71,6 +86,8 @@ def restore(
         if settings == run.settings:
             model.load_state_dict(state["model"])
             optimizer.load_state_dict(state["optimizer"])
+            if scheduler:
+                scheduler.load_state_dict(state["scheduler"])
             train.generator.set_state(random["batches"])
             torch.set_rng_state(random["cpu"])
             if torch.cuda.is_available():

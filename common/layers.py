@@ -29,7 +29,8 @@ class Dropout(nn.Dropout):
         # the top bit of each fourth 16.
         draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device)
         draws.random_(-(2**63), None)
-        lanes = draws.view(torch.int16)[: x.numel()].view(x.shape)  # from -2^15 to 2^15 - 1
+        strides = torch.empty_like(x, device="meta").stride()  # channels last stay last
+        lanes = draws.view(torch.int16).as_strided(x.shape, strides)  # from -2^15 to 2^15 - 1
         keep = lanes >= dropped - 2**15
         return x * keep.to(x.dtype).div_(1 - self.p)
 

@@ -33,14 +33,15 @@ PLANE = 3000  # test images that t-SNE places; its time grows with their number
 # n images in a batch, N in all.
 
 
-def stages(batch_norm: bool = False, dropout: float = 0.0) -> list[nn.Module]:
-    """The network's stages in order, from images (n, 1, 28, 28) to 10 numbers each, (n, 10).
+def stages(batch_norm: bool = False, dropout: float = 0.0, outputs: int = 10) -> list[nn.Module]:
+    """The network's stages in order, from images (n, 1, 28, 28) to logits (n, 10).
 
     HW7's encoder is made of the same.
 
     Args:
         batch_norm: whether batch norm follows every ReLU (the pooling, where one follows the ReLU).
         dropout: probability of the dropout that comes after that; 0 leaves it out.
+        outputs: how many numbers come out of the last stage.
     """
 
     def regular(norm: nn.Module) -> list[nn.Module]:
@@ -58,7 +59,7 @@ def stages(batch_norm: bool = False, dropout: float = 0.0) -> list[nn.Module]:
         nn.Linear(500, 250),
         nn.ReLU(),
         *regular(nn.BatchNorm1d(250)),
-        nn.Linear(250, 10),
+        nn.Linear(250, outputs),
     ]
 
 

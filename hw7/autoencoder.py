@@ -4,8 +4,10 @@
     python hw7/autoencoder.py --part a    the block sketch alone, in seconds
 
 (a) the network as a block sketch, drawn from the model itself; (b) the handout's training: the two
-terms of the loss, generated digits, reconstructions, interpolations. Figures and summary.json go to
-results/hw7/autoencoder/; hw7/README.md explains them.
+terms of the loss, generated digits, reconstructions, interpolations, and how far the digits are
+from real ones; (c) the same of a better one. Figures and summary.json go to
+results/hw7/autoencoder/; hw7/README.md explains them. What each change of (c) does is measured by
+python -m bench.hw7_study, which takes hours.
 """
 
 import sys
@@ -13,59 +15,113 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import mse_loss
+from torch.nn.functional import logsigmoid, mse_loss
+from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from common import plots
 from common.checkpoint import resumable_fit
 from common.data import Batches
 from common.layers import Dropout, Upsample
 from common.run import Run, run_parts
 from hw6.cnn import stages
+from hw7.generation import decode, judge, judged, sources
+from hw7.pictures import SHOWN, learning, show
 from hw7.sketch import sketch
 
-WIDTH = 10  # of the code z
-SHOWN = 20  # digits in a figure
+PIXELS = 784
+ADAM_LR = 1e-3
 
-# N images; the code z has k = 10 entries.
+# n images; the code z has k entries, 10 in the handout's network.
 
 
 class Autoencoder(nn.Module):
-    """The handout's network: an encoder to a code z of 10 numbers, and its rough inverse."""
+    """The handout's network: an encoder to a code z of 10 numbers, and its rough inverse.
 
-    def __init__(self):
+    Args:
+        width: k, the number of entries of z.
+        dropout: probability of each dropout; 0 leaves them out.
+    """
+
+    def __init__(self, width: int = 10, dropout: float = 0.1):
         super().__init__()
-        self.encoder = nn.Sequential(*stages(batch_norm=True, dropout=0.1))
+        self.encoder = nn.Sequential(*stages(batch_norm=True, dropout=dropout, outputs=width))
         self.decoder = nn.Sequential(
-            nn.Linear(WIDTH, 360),
-            *after_linear(360),
+            nn.Linear(width, 360),
+            *after_linear(360, dropout),
             nn.Linear(360, 720),
-            *after_linear(720),
+            *after_linear(720, dropout),
             nn.Unflatten(1, (20, 6, 6)),
             Upsample(scale_factor=2, mode="bicubic"),  # 12 × 12
             nn.ConvTranspose2d(20, 20, 4, stride=2, output_padding=1),  # 27 × 27
             nn.ReLU(),
             nn.BatchNorm2d(20),
-            Dropout(0.1),
+            *dropouts(dropout),
             nn.ConvTranspose2d(20, 1, 4, padding=1),  # 28 × 28
             nn.Sigmoid(),
         )
 
     def forward(self, x: Tensor, enc_mode: float = 1) -> Tensor:
-        """[z, f − x] with f the decoded z + noise, (N, 10 + 784). [hw7 2]
+        """[z, f − x] with f the decoded z + noise, (n, 10 + 784). [hw7 2]
 
         Args:
-            x: images (N, 1, 28, 28), 0 to 1.
+            x: images (n, 1, 28, 28), 0 to 1.
             enc_mode: 1 decodes z + N, N standard Gaussian; 0 leaves z out and decodes 2·N, so that
                 with x = 0 the last 784 columns are a generated image.
         """
-        z = self.encoder(x)  # (N, k)
-        z2 = enc_mode * z + (2 - enc_mode) * torch.randn_like(z)  # (N, k), noise on z's device
-        f = self.decoder(z2)  # (N, 1, 28, 28)
-        return torch.cat((z, (f - x).flatten(1)), 1)  # (N, k + 784)
+        z = self.encoder(x)  # (n, k)
+        z2 = enc_mode * z + (2 - enc_mode) * torch.randn_like(z)  # (n, k), noise on z's device
+        f = self.decoder(z2)  # (n, 1, 28, 28)
+        return torch.cat((z, (f - x).flatten(1)), 1)  # (n, k + 784)
+
+    def draw(self, x: Tensor) -> Tensor:
+        """Codes z + N of images, (n, k): what is decoded in training."""
+        z = self.encoder(x)
+        return z + torch.randn_like(z)
 
 
-def after_linear(width: int) -> list[nn.Module]:
-    return [nn.ReLU(), nn.BatchNorm1d(width), Dropout(0.1)]
+def after_linear(width: int, dropout: float) -> list[nn.Module]:
+    return [nn.ReLU(), nn.BatchNorm1d(width), *dropouts(dropout)]
+
+
+def dropouts(p: float) -> list[nn.Module]:
+    return [Dropout(p)] if p else []
+
+
+class Variational(Autoencoder):
+    """(c): the encoder gives two numbers for each entry of z, its mean μ and variance σ².
+
+    σ² is a sigmoid, so at most the prior's variance 1. Without a bound, single images got a
+    variance of e^57.
+
+    Args:
+        width, dropout: as above.
+        learned: whether σ² is learnt; otherwise it is the handout's 1.
+    """
+
+    def __init__(self, width: int = 32, dropout: float = 0.0, learned: bool = True):
+        super().__init__(width, dropout)
+        self.learned = learned
+        if learned:
+            self.encoder[-1] = nn.Linear(250, 2 * width)
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """μ and ln σ² of images, (n, k) each."""
+        code = self.encoder(x)
+        if not self.learned:
+            return code, torch.zeros_like(code)
+        mean, logit = code.chunk(2, 1)
+        return mean, logsigmoid(logit)
+
+    def forward(self, x: Tensor, enc_mode: float = 1) -> Tensor:
+        """[μ, ln σ², f − x] with f the decoded μ + σN, (n, 2k + 784); N for enc_mode 0."""
+        mean, log_variance = self.posterior(x)
+        deviation = enc_mode * (log_variance / 2).exp() + 1 - enc_mode
+        f = self.decoder(enc_mode * mean + deviation * torch.randn_like(mean))
+        return torch.cat((mean, log_variance, (f - x).flatten(1)), 1)
+
+    def draw(self, x: Tensor) -> Tensor:
+        """Codes μ + σN of images, (n, k)."""
+        mean, log_variance = self.posterior(x)
+        return mean + (log_variance / 2).exp() * torch.randn_like(mean)
 
 
 def elbo(output: Tensor, label: Tensor) -> Tensor:
@@ -77,17 +133,42 @@ def elbo(output: Tensor, label: Tensor) -> Tensor:
     return mse_loss(output, torch.zeros_like(output))
 
 
+def variational_elbo(output: Tensor, label: Tensor) -> Tensor:
+    """The same of a `Variational`: KL + ½‖x − f‖², times 2/(k + 784), averaged over the batch."""
+    return 2 / entries(output) * (divergence(output, label) + error_square(output, label) / 2)
+
+
+def calibrated_elbo(output: Tensor, label: Tensor) -> Tensor:
+    """The negative ELBO with the decoder's best variance, times 2/(k + 784). [hw7 2c]
+
+    For decoder N(f(z), vI), −log p(x | z) = ‖x − f‖²/2v + 392 ln 2πv, which is least, in the mean
+    over the batch, where v is the mean squared error per pixel; there it is 392 ln v + a constant.
+    Rybkin et al., "Simple and effective VAE training with calibrated decoders", 2021.
+    """
+    v = error_square(output, label) / PIXELS
+    return 2 / entries(output) * (divergence(output, label) + PIXELS / 2 * v.log())
+
+
+def entries(output: Tensor) -> int:
+    """k + 784, from [μ, ln σ², f − x]: what the handout's mean runs over."""
+    return (output.shape[1] - PIXELS) // 2 + PIXELS
+
+
+def divergence(output: Tensor, label: Tensor) -> Tensor:
+    """KL(N(μ, σ²) ‖ N(0, I)) of [μ, ln σ², f − x], nats, averaged over the batch."""
+    mean, log_variance = output[:, :-PIXELS].chunk(2, 1)
+    terms = mean.square() + log_variance.exp() - 1 - log_variance  # (n, k)
+    return terms.sum(1).mean() / 2
+
+
 def code_square(output: Tensor, label: Tensor) -> Tensor:
     """‖z‖², averaged over the batch."""
-    return output[:, :WIDTH].square().sum(1).mean()
+    return output[:, :-PIXELS].square().sum(1).mean()
 
 
 def error_square(output: Tensor, label: Tensor) -> Tensor:
     """‖x − f‖² over the 784 pixels, in pixel units², averaged over the batch."""
-    return output[:, WIDTH:].square().sum(1).mean()
-
-
-TERMS = {"code": code_square, "error": error_square}
+    return output[:, -PIXELS:].square().sum(1).mean()
 
 
 @torch.no_grad()
@@ -100,17 +181,7 @@ def generate(model: nn.Module, count: int, seed: int, device: torch.device | str
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         output = model(torch.zeros(count, 1, 28, 28, device=device), enc_mode=0)
-    return output[:, -784:]
-
-
-@torch.no_grad()
-def interpolate(model: nn.Module, one: Tensor, other: Tensor, steps: int) -> Tensor:
-    """From the images `one` to `other`, (n, 1, 28, 28), in equal steps of z: (n · steps, 784)."""
-    model.eval()
-    z, end = model.encoder(one), model.encoder(other)  # (n, k)
-    share = torch.linspace(0, 1, steps, device=z.device)[None, :, None]
-    codes = z[:, None] + share * (end - z)[:, None]  # (n, steps, k)
-    return model.decoder(codes.flatten(0, 1)).flatten(1)
+    return output[:, -PIXELS:]
 
 
 def part_a(run: Run) -> dict[str, Any]:
@@ -125,47 +196,70 @@ def part_a(run: Run) -> dict[str, Any]:
 
 def part_b(run: Run) -> dict[str, Any]:
     """the handout's training, and what the network generates, reconstructs and interpolates"""
-    model = Autoencoder().to(run.device)
+    model = on_device(Autoencoder(), run)
     optimizer = torch.optim.SGD(model.parameters(), lr=run.args.lr)
-    train = Batches(run.mnist.train, run.args.batch_size, run.args.seed)
-    test = Batches(run.mnist.test, 1000)
-    rows = resumable_fit(run, "b_model", model, train, test, elbo, optimizer, TERMS)
-    epochs = [row["epoch"] for row in rows]
-    for term, title, unit in [
-        ("loss", "Mean square of [z, f − x]", "per entry, of 794"),
-        ("code", "First term: ‖z‖²", "squared length of the code, per image"),
-        ("error", "Second term: ‖x − f‖²", "squared error of 784 pixels, per image"),
-    ]:
-        lines = {
-            "test images": (epochs, [row[f"test_{term}"] for row in rows]),
-            "training images, during the epoch": (epochs, [row[f"train_{term}"] for row in rows]),
-        }
-        run.save(f"b_{term}", plots.curves(lines, "epoch", unit, title, "o"))
+    metrics = {"code": code_square, "error": error_square}
+    rows = resumable_fit(run, "b_model", model, *batches(run), elbo, optimizer, metrics)
+    learning(run, "b", rows, {
+        "loss": ("Mean square of [z, f − x]", "per entry, of 794"),
+        "code": ("First term: ‖z‖²", "squared length of the code, per image"),
+        "error": ("Second term: ‖x − f‖²", "squared error of 784 pixels, per image"),
+    })  # fmt: skip
     digits = generate(model, SHOWN, run.args.seed, run.device)
-    title = "Generated: decoded from 2·N(0, I)"
-    run.save("b_generated", plots.image_grid(digits.cpu(), 10, title=title))
-    images = run.mnist.test.images[:SHOWN]
-    with torch.no_grad():  # f − x + x, of z + noise
-        decoded = model.eval()(images)[:, WIDTH:] + images.flatten(1)
-    both = torch.cat([images.flatten(1).unflatten(0, (-1, 10)), decoded.unflatten(0, (-1, 10))], 1)
-    names = ["original", "reconstructed"] * (SHOWN // 10)
-    title = "Test images and their reconstructions from z + N(0, I)"
-    run.save("b_reconstructed", plots.image_grid(both.flatten(0, 1).cpu(), 10, (), names, title))
-    ends = [[run.mnist.test.labels.tolist().index(digit) for digit in pair]
-            for pair in zip(range(0, 10, 2), range(1, 10, 2))]  # fmt: skip
-    one, other = (run.mnist.test.images[list(column)] for column in zip(*ends))
-    path = interpolate(model, one, other, 10)
-    title = "From the code of one test image to another's, in equal steps"
-    run.save("b_interpolated", plots.image_grid(path.cpu(), 10, title=title))
+    show(run, "b", model, digits, "Generated: decoded from 2·N(0, I)")
+    return results(run, model, rows)
+
+
+def part_c(run: Run) -> dict[str, Any]:
+    """better digits: learnt variances, Adam, wider codes, no dropout, codes drawn where they lie"""
+    model = on_device(Variational(), run)
+    optimizer = torch.optim.Adam(model.parameters(), lr=ADAM_LR)
+    scheduler = CosineAnnealingLR(optimizer, run.args.epochs)
+    metrics = {"divergence": divergence, "error": error_square}
+    rows = resumable_fit(
+        run, "c_model", model, *batches(run), calibrated_elbo, optimizer, metrics, scheduler
+    )
+    learning(run, "c", rows, {
+        "loss": ("−ELBO with the best decoder variance, times 2/816", "per entry, of 816"),
+        "divergence": ("KL of the codes' distribution from N(0, I)", "nats per image"),
+        "error": ("‖x − f‖²", "squared error of 784 pixels, per image"),
+    })  # fmt: skip
+    codes = sources(model, run.mnist.train.images, SHOWN, run.args.seed)
+    show(run, "c", model, decode(model, codes["mixture"]), "Generated: codes from the mixture")
+    return results(run, model, rows)
+
+
+def on_device(model: nn.Module, run: Run) -> nn.Module:
+    """The model where the images are, channels last: its convolutions are faster on a CPU so."""
+    return model.to(run.device, memory_format=torch.channels_last)
+
+
+def batches(run: Run) -> tuple[Batches, Batches]:
+    """The training images' and the test images'."""
+    train = Batches(run.mnist.train, run.args.batch_size, run.args.seed)
+    return train, Batches(run.mnist.test, 1000)
+
+
+def results(run: Run, model: nn.Module, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What summary.json holds: the epochs, the last one's test figures, the judge's."""
+    print("  the judge, a CNN:", flush=True)
+    critic = judge(run)
+    quality = judged(critic, model, run.mnist.train.images, run.args.seed)
+    print(f"  {'digits from':>12}  Fréchet distance  sure  entropy")
+    for name, row in {**quality, "held out": critic.floor}.items():
+        print(f"  {name:>12}  {row['frechet']:16.1f}  {row['sure']:4.2f}  {row['entropy']:7.2f}")
+    last = {name: value for name, value in rows[-1].items() if name.startswith("test_")}
     return {
         "history": rows,
+        **last,
         "test_loss": [row["test_loss"] for row in rows],
-        "test_code": rows[-1]["test_code"],
-        "test_error": rows[-1]["test_error"],
+        "quality": quality,
+        "floor": critic.floor,
+        "judge_accuracy": critic.accuracy,
     }
 
 
-PARTS = {"a": part_a, "b": part_b}
+PARTS = {"a": part_a, "b": part_b, "c": part_c}
 
 
 def main(argv: list[str] | None = None) -> int:
