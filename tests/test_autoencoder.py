@@ -13,11 +13,21 @@ from torch import nn
 
 from common.data import Batches
 from common.loop import fit, test_loop
-from hw7 import autoencoder
-from hw7.autoencoder import Autoencoder, elbo, generate, interpolate
+from hw7.autoencoder import (
+    Autoencoder,
+    Variational,
+    calibrated_elbo,
+    code_square,
+    divergence,
+    elbo,
+    error_square,
+    generate,
+    variational_elbo,
+)
 from hw7.sketch import sketch
 
 ROOT = Path(__file__).parents[1]
+TERMS = {"code": code_square, "error": error_square}
 
 
 @pytest.fixture
@@ -129,7 +139,7 @@ def test_the_loss_is_the_negative_elbo_up_to_its_constants(model, x):
         total += 0.5 * sum(v * v for v in z.tolist())
         total += 0.5 * (image.flatten() - f).double().square().sum().item()
     assert elbo(output, None).item() * 794 / 2 == pytest.approx(total / 7, rel=1e-5)
-    code, error = (term(output, None).item() for term in autoencoder.TERMS.values())
+    code, error = (term(output, None).item() for term in TERMS.values())
     assert 0.5 * (code + error) == pytest.approx(total / 7, rel=1e-5)
 
 
@@ -150,12 +160,100 @@ def test_generation_is_set_by_the_seed_and_runs_in_evaluation_mode(model):
     torch.testing.assert_close(digits, expected.flatten(1))
 
 
-def test_interpolation_goes_straight_from_one_code_to_the_other(model, x):
-    path = interpolate(model, x[:2], x[2:4], 5).unflatten(0, (2, 5))
-    z, end = model.encoder(x[:2]), model.encoder(x[2:4])
-    for i, share in enumerate([0, 0.25, 0.5, 0.75, 1]):
-        expected = model.decoder((1 - share) * z + share * end).flatten(1)
-        torch.testing.assert_close(path[:, i], expected, atol=1e-5, rtol=1e-4)
+@pytest.fixture
+def variational(x) -> Variational:
+    """A Variational with statistics of images, in float64, whose codes are not close to N(0, I)."""
+    torch.manual_seed(0)
+    model = Variational(width=6).double()
+    with torch.no_grad():
+        model.encoder[-1].weight.mul_(4)
+        for _ in range(3):
+            model(torch.rand(64, 1, 28, 28, dtype=torch.float64))
+    return model.eval()
+
+
+@pytest.mark.parametrize("enc_mode", [1, 0])
+def test_the_variational_forward_is_the_formula(variational, x, enc_mode):
+    x = x.double()
+    torch.manual_seed(1)
+    output = variational(x, enc_mode=enc_mode)
+    torch.manual_seed(1)
+    noise = torch.randn(7, 6, dtype=torch.float64)
+    code = variational.encoder(x)
+    mean, variance = code[:, :6], 1 / (1 + (-code[:, 6:]).exp())
+    f = variational.decoder(mean + variance.sqrt() * noise if enc_mode else noise)
+    assert output.shape == (7, 12 + 784)
+    torch.testing.assert_close(output[:, :6], mean)
+    torch.testing.assert_close(output[:, 6:12], variance.log())
+    torch.testing.assert_close(output[:, 12:], (f - x).flatten(1))
+
+
+def test_the_divergence_is_that_of_torch_s_distributions(variational, x):
+    output = variational(x.double())
+    mean, variance = output[:, :6], output[:, 6:12].exp()
+    one = torch.distributions.Normal(mean, variance.sqrt())
+    other = torch.distributions.Normal(torch.zeros(()).double(), torch.ones(()).double())
+    expected = torch.distributions.kl_divergence(one, other).sum(1).mean()
+    torch.testing.assert_close(divergence(output, None), expected)
+    assert expected > 0.1 and variance.max() < 1
+
+
+def test_the_calibrated_loss_is_the_least_negative_elbo_over_the_decoder_s_variance(variational, x):
+    x = x.double()
+    output = variational(x)
+    f = output[:, 12:] + x.flatten(1)
+
+    def negative_elbo(v):
+        likelihood = torch.distributions.Normal(f, v**0.5).log_prob(x.flatten(1)).sum(1).mean()
+        return divergence(output, None) - likelihood
+
+    v = output[:, 12:].square().mean()
+    constant = 392 * (1 + torch.log(torch.tensor(2 * torch.pi, dtype=torch.float64)))
+    loss = calibrated_elbo(output, None) * (6 + 784) / 2 + constant
+    torch.testing.assert_close(loss, negative_elbo(v))
+    assert all(loss < negative_elbo(v * factor) for factor in (0.9, 1.1))
+    torch.testing.assert_close(
+        variational_elbo(output, None) * 790 / 2 + 392 * torch.log(torch.tensor(2 * torch.pi)),
+        negative_elbo(torch.ones(())),
+    )
+
+
+def test_with_the_handout_s_choices_it_is_the_handout_s_network(x):
+    torch.manual_seed(0)
+    handout = Autoencoder()
+    same = Variational(width=10, dropout=0.1, learned=False)
+    same.load_state_dict(handout.state_dict())
+    losses = []
+    for model, loss in [(handout, elbo), (same, variational_elbo)]:
+        torch.manual_seed(1)
+        value = loss(model(x), None)
+        value.backward()
+        losses.append(value)
+    torch.testing.assert_close(*losses)
+    for one, other in zip(handout.parameters(), same.parameters()):
+        torch.testing.assert_close(one.grad, other.grad)
+
+
+@pytest.mark.parametrize("kind", [Autoencoder, Variational])
+def test_draws_are_the_codes_that_forward_decodes(kind, x):
+    torch.manual_seed(0)
+    model = kind().eval()
+    torch.manual_seed(1)
+    expected = model(x)[:, -784:] + x.flatten(1)
+    torch.manual_seed(1)
+    torch.testing.assert_close(model.decoder(model.draw(x)).flatten(1), expected)
+
+
+def test_the_variational_kind_learns_on_the_sample(sample):
+    torch.manual_seed(0)
+    model = Variational()
+    train, test = Batches(sample.train, 20, seed=0), Batches(sample.test, 200)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    metrics = {"divergence": divergence, "error": error_square}
+    rows = list(fit(model, train, test, calibrated_elbo, optimizer, 3, metrics))
+    assert rows[-1]["test_error"] < 45 < rows[0]["test_error"]
+    variances = model.eval().posterior(sample.test.images)[1].exp()
+    assert variances.max() <= 1 and variances.amin(0).mean() < 0.3  # from about 0.5
 
 
 def test_it_overfits_one_batch(sample):
@@ -164,7 +262,7 @@ def test_it_overfits_one_batch(sample):
     batch = sample.train._replace(images=sample.train.images[:16], labels=sample.train.labels[:16])
     batches = Batches(batch, 16, seed=0)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    rows = list(fit(model, batches, batches, elbo, optimizer, 150, autoencoder.TERMS))
+    rows = list(fit(model, batches, batches, elbo, optimizer, 150, TERMS))
     mean = batch.images.flatten(1).var(0, correction=0).sum().item()  # the error of the mean image
     errors = [row["test_error"] for row in rows[-20:]]  # each is of one draw of the noise
     assert sum(errors) / len(errors) < 0.75 * mean
@@ -176,18 +274,20 @@ def test_a_short_run_on_the_sample_beats_a_floor(sample):
     train, test = Batches(sample.train, 20, seed=0), Batches(sample.test, 200)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     before = test_loop(model, test, elbo)["loss"]
-    first, _, last = fit(model, train, test, elbo, optimizer, 3, autoencoder.TERMS)
+    first, _, last = fit(model, train, test, elbo, optimizer, 3, TERMS)
     assert before > 0.19 > 0.11 > first["test_loss"] > last["test_loss"]
 
 
-def test_noise_is_made_where_the_code_is():
+@pytest.mark.parametrize("kind, columns", [(Autoencoder, 794), (Variational, 804)])
+def test_noise_is_made_where_the_code_is(kind, columns):
     with torch.device("meta"):
-        model = Autoencoder()
-        assert model(torch.zeros(3, 1, 28, 28)).shape == (3, 794)
+        model = kind(width=10)
+        assert model(torch.zeros(3, 1, 28, 28)).shape == (3, columns)
     model = model.to_empty(device="meta")
     x = torch.zeros(3, 1, 28, 28, device="meta")  # the default device is the CPU again
     for enc_mode in (0, 1):
         assert model(x, enc_mode).device.type == "meta"
+    assert model.draw(x).device.type == "meta"
 
 
 def test_the_sketch_names_every_stage_and_no_text_overlaps(model):

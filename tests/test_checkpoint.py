@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
+from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from common import checkpoint
 from common.checkpoint import resumable_fit
@@ -26,8 +27,12 @@ def train(sample, tmp_path, monkeypatch):
                 nn.Flatten(), nn.Linear(784, 20), nn.Dropout(), nn.Linear(20, 10)
             )
             optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+            scheduler = CosineAnnealingLR(optimizer, run.args.epochs)
             batches = Batches(sample.train, 64, run.args.seed), Batches(sample.test, 200)
-            rows = resumable_fit(run, "net", network, *batches, cross_entropy, optimizer)
+            rows = resumable_fit(
+                run, "net", network, *batches, cross_entropy, optimizer, scheduler=scheduler
+            )
+            found["lr"] = optimizer.param_groups[0]["lr"]
             found["rows"] = rows
             found["weights"] = [p.detach().clone() for p in network.parameters()]
             return {}
@@ -55,6 +60,8 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one_bit_for_bit(train, epoch):
     with pytest.raises(Stopped):
         train(die=epoch)
     resumed = train("--resume")
+    assert whole["lr"] == 0  # after four of four epochs
+    assert resumed["lr"] == 0
     assert resumed["rows"] == whole["rows"]
     assert [row["epoch"] for row in resumed["rows"]] == [1, 2, 3, 4]
     assert all(map(torch.equal, resumed["weights"], whole["weights"]))

@@ -50,6 +50,26 @@ def test_kept_entries_are_scaled_and_the_others_zero(shape, p):
     assert torch.equal(Dropout(p).eval()(x), x)
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_result_is_laid_out_as_the_input(layout):
+    """Else the next convolution would reorder it, at a cost; the layout does not favour lanes."""
+    torch.manual_seed(0)
+    x = torch.rand(64, 20, 27, 27).to(memory_format=layout).requires_grad_()
+    y = Dropout(0.1)(x)
+    y.backward(torch.ones_like(y))
+    assert y.is_contiguous(memory_format=layout) and x.grad.is_contiguous(memory_format=layout)
+    shares = (y != 0).double().mean((0, 2, 3))  # of each channel
+    assert ((shares - 0.9).abs() < 5 * (0.09 / (64 * 27 * 27)) ** 0.5).all()
+
+
+@pytest.mark.parametrize("x", [torch.ones(3, 1).expand(3, 50), torch.ones(9, 40)[::2, 1::3]])
+def test_views_with_gaps_or_repetitions_are_dropped_entry_by_entry(x):
+    torch.manual_seed(0)
+    counts = sum((Dropout(0.5)(x) != 0).double() for _ in range(400))
+    assert counts.shape == x.shape
+    assert ((counts / 400 - 0.5).abs() < 5 * (0.25 / 400) ** 0.5).all()
+
+
 def test_the_mean_stays_as_it_was():
     torch.manual_seed(0)
     y = Dropout(0.1)(torch.ones(4_000_000, dtype=torch.float64))
@@ -63,9 +83,6 @@ def test_torch_s_seed_decides_the_entries_and_each_call_draws_anew():
     torch.manual_seed(3)
     assert torch.equal(Dropout()(x), first)
     assert not torch.equal(first, second)
-    torch.manual_seed(3)
-    nhwc = Dropout()(x.contiguous(memory_format=torch.channels_last))
-    assert torch.equal(nhwc, first)  # whatever the layout in memory
 
 
 def test_dropout_s_gradient():
