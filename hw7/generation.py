@@ -15,7 +15,6 @@ from common.run import Run
 from hw6.cnn import CNN, evaluate, train
 from hw7.clustering import assign, lloyd
 
-DIGITS = 10_000  # generated for each distance
 GAUSSIANS = 50  # in the mixture
 SURE = 0.9  # the probability above which the judge is sure
 
@@ -132,6 +131,6 @@ def judge(run: Run) -> Judge:
 def judged(
     judge: Judge, model: nn.Module, images: Tensor, seed: int
 ) -> dict[str, dict[str, float]]:
-    """The judge's numbers for digits from each of the `sources`."""
-    codes = sources(model, images, DIGITS, seed)
+    """The judge's numbers for as many digits from each of the `sources` as test images."""
+    codes = sources(model, images, len(judge.real), seed)
     return {name: judge(decode(model, z)) for name, z in codes.items()}

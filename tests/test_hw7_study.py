@@ -7,12 +7,11 @@ import pytest
 from bench import hw7_study
 from bench.hw7_study import BEST, HANDOUT, VARIANTS
 from common.run import run_parts
-from hw7 import generation
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Runs the parts of two variants in this process, with fewer digits."""
+    """Runs the parts of two variants in this process."""
     names = ["handout", "together"]
 
     def here(run):
@@ -24,12 +23,11 @@ def run(tmp_path, monkeypatch):
 
     monkeypatch.setattr(hw7_study, "jobs", here)
     monkeypatch.setattr(hw7_study, "VARIANTS", {name: VARIANTS[name] for name in names})
-    monkeypatch.setattr(generation, "DIGITS", 200)
     parts = {name: hw7_study.PARTS[name] for name in [*names, "comparison"]}
 
     def run(*arguments):
         argv = ["--data", "sample", "--out", str(tmp_path), *arguments]
-        defaults = {"threads": 1, "epochs": 1, "batch_size": 64, "lr": 0.1}
+        defaults = {"threads": 1, "epochs": 1, "batch_size": 250, "lr": 0.1}
         return run_parts("bench/hw7_study", "", parts, argv, **defaults)
 
     return run
