@@ -169,8 +169,10 @@ def comparison(run: Run) -> dict[str, Any]:
                         "run them into the same --out, each with --resume")  # fmt: skip
     digits = {name: torch.load(run.out / f"{name}.pt", weights_only=True) for name in VARIANTS}
     for source, title in {"N": "N(0, I)", "mixture": "their mixture of Gaussians"}.items():
-        rows = torch.cat([images[source] for images in digits.values()])
-        figure = plots.image_grid(rows, SHOWN, (), list(LABELS.values()), f"Codes from {title}")
+        shown = [name for name in VARIANTS if not name.startswith("without_")]
+        rows = torch.cat([digits[name][source] for name in shown])
+        labels = [LABELS[name] for name in shown]
+        figure = plots.image_grid(rows, SHOWN, (), labels, f"Codes from {title}")
         run.save(f"digits_{source.lower()}", figure)
     quality = {name: run.results[name]["quality"] for name in VARIANTS}
     run.save("distances", distances(quality, run.results["handout"]["floor"]["frechet"]))

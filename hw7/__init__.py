@@ -21,7 +21,13 @@ ASKED = {
         "Autoencoder.__init__",
         "Autoencoder.forward",
         "after_linear",
+        "Variational.posterior",
+        "Variational.forward",
+        "Variational.draw",
         "elbo",
+        "calibrated_elbo",
+        "divergence",
         "generate",
+        "fit_mixture",
     ],
 }

@@ -89,8 +89,8 @@ def dropouts(p: float) -> list[nn.Module]:
 class Variational(Autoencoder):
     """(c): the encoder gives two numbers for each entry of z, its mean μ and variance σ².
 
-    σ² is a sigmoid, so at most the prior's variance 1. Without a bound, single images got a
-    variance of e^57.
+    σ² is a sigmoid, so at most the prior's variance 1: without a bound, that of single images grew
+    beyond all measure.
 
     Args:
         width, dropout: as above.
