@@ -23,6 +23,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.figure import Figure
+from torch import Tensor
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from common import plots
@@ -30,7 +31,14 @@ from common.data import Batches, Mnist, load_mnist
 from common.faults import UserError
 from common.loop import fit
 from common.run import Run, run_parts
-from hw7.autoencoder import ADAM_LR, Variational, calibrated_elbo, error_square, variational_elbo
+from hw7.autoencoder import (
+    ADAM_LR,
+    Variational,
+    calibrated_elbo,
+    divergence,
+    entries,
+    error_square,
+)
 from hw7.generation import Judge, decode, judged, sources
 
 SEEDS = 3
@@ -69,6 +77,11 @@ LABELS = (
     | {f"without_{name}": f"all but: {text}" for name, text in CHANGES.items()}
 )
 SOURCES = ["2·N", "N", "Gaussian", "mixture"]
+
+
+def variational_elbo(output: Tensor, label: Tensor) -> Tensor:
+    """The handout's loss of a `Variational`: KL + ½‖x − f‖², times 2/(k + 784), batch average."""
+    return 2 / entries(output) * (divergence(output, label) + error_square(output, label) / 2)
 
 
 def study(name: str) -> Callable[[Run], dict[str, Any]]:

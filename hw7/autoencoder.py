@@ -133,11 +133,6 @@ def elbo(output: Tensor, label: Tensor) -> Tensor:
     return mse_loss(output, torch.zeros_like(output))
 
 
-def variational_elbo(output: Tensor, label: Tensor) -> Tensor:
-    """The same of a `Variational`: KL + ½‖x − f‖², times 2/(k + 784), averaged over the batch."""
-    return 2 / entries(output) * (divergence(output, label) + error_square(output, label) / 2)
-
-
 def calibrated_elbo(output: Tensor, label: Tensor) -> Tensor:
     """The negative ELBO with the decoder's best variance, times 2/(k + 784). [hw7 2c]
 

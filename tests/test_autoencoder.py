@@ -22,7 +22,6 @@ from hw7.autoencoder import (
     elbo,
     error_square,
     generate,
-    variational_elbo,
 )
 from hw7.sketch import sketch
 
@@ -212,26 +211,6 @@ def test_the_calibrated_loss_is_the_least_negative_elbo_over_the_decoder_s_varia
     loss = calibrated_elbo(output, None) * (6 + 784) / 2 + constant
     torch.testing.assert_close(loss, negative_elbo(v))
     assert all(loss < negative_elbo(v * factor) for factor in (0.9, 1.1))
-    torch.testing.assert_close(
-        variational_elbo(output, None) * 790 / 2 + 392 * torch.log(torch.tensor(2 * torch.pi)),
-        negative_elbo(torch.ones(())),
-    )
-
-
-def test_with_the_handout_s_choices_it_is_the_handout_s_network(x):
-    torch.manual_seed(0)
-    handout = Autoencoder()
-    same = Variational(width=10, dropout=0.1, learned=False)
-    same.load_state_dict(handout.state_dict())
-    losses = []
-    for model, loss in [(handout, elbo), (same, variational_elbo)]:
-        torch.manual_seed(1)
-        value = loss(model(x), None)
-        value.backward()
-        losses.append(value)
-    torch.testing.assert_close(*losses)
-    for one, other in zip(handout.parameters(), same.parameters()):
-        torch.testing.assert_close(one.grad, other.grad)
 
 
 @pytest.mark.parametrize("kind", [Autoencoder, Variational])

@@ -3,10 +3,12 @@ import statistics
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from bench import hw7_study
-from bench.hw7_study import BEST, HANDOUT, VARIANTS
+from bench.hw7_study import BEST, HANDOUT, VARIANTS, variational_elbo
 from common.run import run_parts
+from hw7.autoencoder import Autoencoder, Variational, elbo
 
 
 @pytest.fixture
@@ -65,3 +67,20 @@ def test_each_change_is_tried_alone_and_left_out_alone():
         without = {key for key in BEST if VARIANTS[f"without_{name}"][key] != BEST[key]}
         assert alone == without == {name}
     assert len(VARIANTS) == 2 + 2 * len(HANDOUT)
+
+
+def test_with_the_handout_s_choices_it_is_the_handout_s_network(sample):
+    x = sample.test.images[:7]
+    torch.manual_seed(0)
+    handout = Autoencoder()
+    same = Variational(width=10, dropout=0.1, learned=False)
+    same.load_state_dict(handout.state_dict())
+    losses = []
+    for model, loss in [(handout, elbo), (same, variational_elbo)]:
+        torch.manual_seed(1)
+        value = loss(model(x), None)
+        value.backward()
+        losses.append(value)
+    torch.testing.assert_close(*losses)
+    for one, other in zip(handout.parameters(), same.parameters()):
+        torch.testing.assert_close(one.grad, other.grad)
