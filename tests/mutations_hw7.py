@@ -74,6 +74,19 @@ MUTATIONS = [
     (AUTOENCODER, "PIXELS / 2 * v.log()", "PIXELS * v.log()"),
     ("bench/hw7_study.py", "error_square(output, label) / 2)", "error_square(output, label))"),
     (AUTOENCODER, "(output.shape[1] - PIXELS) // 2 + PIXELS", "output.shape[1]"),
+    # the parts
+    (
+        AUTOENCODER,
+        "calibrated_elbo, optimizer, metrics, scheduler",
+        "elbo, optimizer, metrics, scheduler",
+    ),
+    (
+        AUTOENCODER,
+        "calibrated_elbo, optimizer, metrics, scheduler",
+        "calibrated_elbo, optimizer, metrics",
+    ),
+    (AUTOENCODER, 'decode(model, codes["mixture"])', 'decode(model, codes["N"])'),
+    (AUTOENCODER, "torch.optim.Adam(", "torch.optim.SGD("),
     # generation and its judge
     (GENERATION, "    model.eval()\n    return torch.cat", "    return torch.cat"),
     (

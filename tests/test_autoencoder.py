@@ -1,10 +1,12 @@
 import itertools
 import json
+import math
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import pytest
@@ -13,6 +15,7 @@ from torch import nn
 
 from common.data import Batches
 from common.loop import fit, test_loop
+from hw7 import autoencoder
 from hw7.autoencoder import (
     Autoencoder,
     Variational,
@@ -23,6 +26,7 @@ from hw7.autoencoder import (
     error_square,
     generate,
 )
+from hw7.generation import Judge, decode, judged, sources
 from hw7.sketch import sketch
 
 ROOT = Path(__file__).parents[1]
@@ -290,19 +294,53 @@ def test_the_sketch_names_every_stage_and_no_text_overlaps(model):
     plt.close(figure)
 
 
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory) -> SimpleNamespace:
+    """The script's parts (b) and (c) on the sample: results, checkpoints and the digits shown."""
+    out, shown = tmp_path_factory.mktemp("answered"), {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(autoencoder, "show", lambda run, part, model, digits, title:
+                      shown.update({part: digits}))  # fmt: skip
+        patch.setattr(autoencoder, "PARTS", {"b": autoencoder.part_b, "c": autoencoder.part_c})
+        settings = ["--data", "sample", "--epochs", "2", "--batch-size", "100", "--seed", "3"]
+        assert autoencoder.main([*settings, "--device", "cpu", "--out", str(out)]) == 0
+    results = json.loads((out / "summary.json").read_text())["results"]
+    states = {part: torch.load(out / f"{part}_model.pt", weights_only=True) for part in "bc"}
+    return SimpleNamespace(results=results, states=states, shown=shown)
+
+
+def test_each_part_trains_with_its_loss_and_its_optimizer(answered):
+    b, c = (answered.results[part]["history"][-1] for part in "bc")
+    assert b["test_loss"] == pytest.approx((b["test_code"] + b["test_error"]) / 794, rel=1e-5)
+    expected = c["test_divergence"] + 392 * math.log(c["test_error"] / 784)
+    assert c["test_loss"] == pytest.approx(expected * 2 / 816, rel=1e-5)
+    sgd, adam = (answered.states[part]["optimizer"] for part in "bc")
+    assert sgd["param_groups"][0]["lr"] == 0.1 and not sgd["state"]
+    assert adam["param_groups"][0]["initial_lr"] == 1e-3
+    assert adam["param_groups"][0]["lr"] == pytest.approx(0, abs=1e-12)  # after the last epoch
+    assert "exp_avg_sq" in adam["state"][0]
+
+
+def test_each_part_shows_and_judges_digits_of_its_model(answered, sample):
+    judge = Judge(sample, seed=3)
+    for part, model in {"b": Autoencoder(), "c": Variational()}.items():
+        model.load_state_dict(answered.states[part]["model"])
+        model.to(memory_format=torch.channels_last)
+        codes = sources(model, sample.train.images, 20, 3)
+        expected = decode(model, codes["2·N" if part == "b" else "mixture"])
+        torch.testing.assert_close(answered.shown[part], expected, atol=1e-4, rtol=0)
+        quality = judged(judge, model, sample.train.images, 3)
+        for name, row in answered.results[part]["quality"].items():
+            assert row["frechet"] == pytest.approx(quality[name]["frechet"], rel=1e-2), name
+        assert answered.results[part]["floor"]["frechet"] == pytest.approx(
+            judge.floor["frechet"], rel=1e-2
+        )
+
+
 def started(folder: Path, *arguments: str) -> subprocess.Popen:
     script = ROOT / "hw7" / "autoencoder.py"
-    command = [
-        sys.executable,
-        script,
-        "--part",
-        "c",
-        "--data",
-        "sample",
-        "--epochs",
-        "3",
-        *arguments,
-    ]
+    settings = ["--part", "c", "--data", "sample", "--epochs", "3"]
+    command = [sys.executable, script, *settings, *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, cwd=folder, **pipes)
 
