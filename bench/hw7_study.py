@@ -1,6 +1,6 @@
 """HW7 Q2 (c): what each change of the autoencoder does, alone, and when it alone is left out.
 
-    python -m bench.hw7_study            results/bench/hw7_study/, about an hour on two cores
+    python -m bench.hw7_study         results/bench/hw7_study/, an hour and a quarter on two cores
 
 Each variant is trained with three seeds, for half of the handout's epochs; as many at once as there
 are cores, one thread each. The committed run was made with --out hw7/results/study.

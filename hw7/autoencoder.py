@@ -7,7 +7,7 @@
 terms of the loss, generated digits, reconstructions, interpolations, and how far the digits are
 from real ones; (c) the same of a better one. Figures and summary.json go to
 results/hw7/autoencoder/; hw7/README.md explains them. What each change of (c) does is measured by
-python -m bench.hw7_study, which takes hours.
+python -m bench.hw7_study, which takes over an hour. --lr is (b)'s η; (c) has its own.
 """
 
 import sys
@@ -23,7 +23,7 @@ from common.data import Batches
 from common.layers import Dropout, Upsample
 from common.run import Run, run_parts
 from hw6.cnn import stages
-from hw7.generation import decode, judge, judged, sources
+from hw7.generation import decode, judge_of, judged, sources
 from hw7.pictures import SHOWN, learning, show
 from hw7.sketch import sketch
 
@@ -89,8 +89,8 @@ def dropouts(p: float) -> list[nn.Module]:
 class Variational(Autoencoder):
     """(c): the encoder gives two numbers for each entry of z, its mean μ and variance σ².
 
-    σ² is a sigmoid, so at most the prior's variance 1: without a bound, that of single images grew
-    beyond all measure.
+    σ² is a sigmoid, so at most the prior's variance 1: the exponential of an unbounded number can
+    overflow where a batch norm meets an image unlike those of its batches.
 
     Args:
         width, dropout: as above.
@@ -134,10 +134,11 @@ def elbo(output: Tensor, label: Tensor) -> Tensor:
 
 
 def calibrated_elbo(output: Tensor, label: Tensor) -> Tensor:
-    """The negative ELBO with the decoder's best variance, times 2/(k + 784). [hw7 2c]
+    """KL + 392 ln v, times 2/(k + 784): −ELBO at the decoder's best variance. [hw7 2c]
 
     For decoder N(f(z), vI), −log p(x | z) = ‖x − f‖²/2v + 392 ln 2πv, which is least, in the mean
-    over the batch, where v is the mean squared error per pixel; there it is 392 ln v + a constant.
+    over the batch, where v is the mean squared error per pixel; there it is 392 ln v + a constant,
+    which is left out.
     Rybkin et al., "Simple and effective VAE training with calibrated decoders", 2021.
     """
     v = error_square(output, label) / PIXELS
@@ -215,7 +216,7 @@ def part_c(run: Run) -> dict[str, Any]:
         run, "c_model", model, *batches(run), calibrated_elbo, optimizer, metrics, scheduler
     )
     learning(run, "c", rows, {
-        "loss": ("−ELBO with the best decoder variance, times 2/816", "per entry, of 816"),
+        "loss": ("KL + 392 ln v, times 2/816", "−ELBO per entry, of 816, up to a constant"),
         "divergence": ("KL of the codes' distribution from N(0, I)", "nats per image"),
         "error": ("‖x − f‖²", "squared error of 784 pixels, per image"),
     })  # fmt: skip
@@ -238,10 +239,10 @@ def batches(run: Run) -> tuple[Batches, Batches]:
 def results(run: Run, model: nn.Module, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """What summary.json holds: the epochs, the last one's test figures, the judge's."""
     print("  the judge, a CNN:", flush=True)
-    critic = judge(run)
-    quality = judged(critic, model, run.mnist.train.images, run.args.seed)
+    judge = judge_of(run)
+    quality = judged(judge, model, run.mnist.train.images, run.args.seed)
     print(f"  {'digits from':>12}  Fréchet distance  sure  entropy")
-    for name, row in {**quality, "held out": critic.floor}.items():
+    for name, row in {**quality, "held out": judge.floor}.items():
         print(f"  {name:>12}  {row['frechet']:16.1f}  {row['sure']:4.2f}  {row['entropy']:7.2f}")
     last = {name: value for name, value in rows[-1].items() if name.startswith("test_")}
     return {
@@ -249,8 +250,8 @@ def results(run: Run, model: nn.Module, rows: list[dict[str, Any]]) -> dict[str,
         **last,
         "test_loss": [row["test_loss"] for row in rows],
         "quality": quality,
-        "floor": critic.floor,
-        "judge_accuracy": critic.accuracy,
+        "floor": judge.floor,
+        "judge_accuracy": judge.accuracy,
     }
 
 

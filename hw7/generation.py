@@ -45,8 +45,8 @@ def fit_mixture(codes: Tensor, m: int, generator: torch.Generator) -> Mixture:
 
     The algorithm starts from m of the codes, fewer where m cells would hold under 4k codes each. A
     cell too small for a covariance is left out; m = 1 is the Gaussian of all codes.
-    Fitting a density to the codes of a trained autoencoder: Ghosh et
-    al., "From variational to deterministic autoencoders", 2020.
+    After Ghosh et al., "From variational to deterministic autoencoders", 2020, who fit a density to
+    a trained autoencoder's codes.
     """
     k = codes.shape[1]
     m = min(m, max(1, len(codes) // (4 * k)))
@@ -123,7 +123,7 @@ class Judge:
 
 
 @cache
-def judge(run: Run) -> Judge:
+def judge_of(run: Run) -> Judge:
     """The judge of a run, trained at the first use."""
     return Judge(run.mnist, run.args.seed)
 
