@@ -90,8 +90,12 @@ def test_a_finished_checkpoint_trains_no_more(train, tmp_path):
         lambda content: b"",
         lambda content: b"not a checkpoint",
         lambda content: content[:2000] + bytes(1000) + content[3000:],
+        # among the weights, where only a checksum can tell
+        lambda content: (
+            content[: len(content) // 2] + bytes(1000) + content[len(content) // 2 + 1000 :]
+        ),
     ],
-    ids=["truncated", "empty", "foreign", "overwritten"],
+    ids=["truncated", "empty", "foreign", "overwritten", "weights"],
 )
 def test_a_damaged_checkpoint_is_one_line(train, tmp_path, capsys, damage):
     with pytest.raises(Stopped):
