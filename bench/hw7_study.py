@@ -27,6 +27,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from common import plots
+from common.cpu import prepare_cpu
 from common.data import Batches, Mnist, load_mnist
 from common.faults import UserError
 from common.loop import fit
@@ -169,8 +170,7 @@ def trained(name: str, seed: int, args: Any, device: str) -> dict[str, Any]:
 @cache
 def ground(data: str | None, device: str, seed: int) -> tuple[Mnist, Judge]:
     """The images and the judge, once in each process."""
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
+    prepare_cpu(threads=1)
     mnist = load_mnist(data, device)
     return mnist, Judge(mnist, seed)
 

@@ -167,9 +167,10 @@ def run_parts(
             if mnist:
                 import torch
 
+                from common.cpu import prepare_cpu
+
                 torch.manual_seed(args.seed)  # per part: the same numbers alone as among the others
-                torch.set_num_threads(threads or torch.get_num_threads())
-                torch.set_flush_denormal(True)  # numbers under 1e-38 are far slower than zeros
+                prepare_cpu(threads)
             started = time.perf_counter()
             run.results[part] = parts[part](run)
             run.seconds[part] = round(time.perf_counter() - started, 2)

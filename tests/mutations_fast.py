@@ -1,6 +1,7 @@
-"""Mutations of the fast layers, for tests/mutations.py."""
+"""Mutations of what makes training fast, for tests/mutations.py."""
 
 LAYERS = "common/layers.py"
+CPU = "common/cpu.py"
 
 MUTATIONS = [
     (LAYERS, "draws.random_(-(2**63), None)", "draws.random_()"),
@@ -21,4 +22,9 @@ MUTATIONS = [
     (LAYERS, "(2 * height, 2 * width))  #", "(2 * width, 2 * height))  #"),
     (LAYERS, 'mode="bicubic").flatten(1)', 'mode="bilinear").flatten(1)'),
     (LAYERS, "@torch.inference_mode(False)", "@torch.inference_mode()"),
+    (CPU, "threads or torch.get_num_threads()", "torch.get_num_threads()"),
+    (CPU, "set_flush_denormal(True)", "set_flush_denormal(False)"),
+    (CPU, '.libc_ver()[0] == "glibc"', '.libc_ver()[0] != "glibc"'),
+    (CPU, "libc.mallopt(M_MMAP_THRESHOLD, 32 * MIB)", "pass"),
+    (CPU, "libc.mallopt(M_TRIM_THRESHOLD, 1024 * MIB)", "pass"),
 ]
