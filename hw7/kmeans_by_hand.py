@@ -6,10 +6,14 @@ n images in a batch, d = 784 pixels, k = 10 centers.
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from common.data import Batches
 from hw7.clustering import BETA
+
+
+def winners(v: Tensor) -> Tensor:
+    """1 for the largest score of each column of v (…, k, n), 0 for the others."""
+    return torch.zeros_like(v).scatter_(-2, v.argmax(-2, keepdim=True), 1)
 
 
 def gradient(
@@ -24,7 +28,9 @@ def gradient(
         p̄ = 2W(p·C − x)·Cᵀ
         v̄ = 20 p ⊙ (p̄ − ⟨p, p̄⟩), or 0 for the argmax, through which no gradient passes.
 
-    Multiplied out, the images meet C in two products only, x·Cᵀ and (…)ᵀx; the rest is k wide.
+    Multiplied out, the images meet C in two products only, C·xᵀ and (…)·x; the rest is k wide.
+    Here v, p and their gradients lie transposed, an image per column: sums over k rows of n
+    numbers are faster than over n rows of k, and a stack's centers meet x in one product.
 
     Args:
         centers: C, (k, d), or a stack of several runs' C with more axes in front.
@@ -36,23 +42,23 @@ def gradient(
     """
     n, d = x0.shape
     k = centers.shape[-2]
-    products = x0 @ centers.mT  # (…, n, k)
+    products = centers @ x0.T  # (…, k, n)
     gram = centers @ centers.mT  # (…, k, k)
-    v = products - 0.5 * gram.diagonal(dim1=-2, dim2=-1).unsqueeze(-2)  # (…, n, k)
-    p = torch.softmax(BETA * v, -1) if soft else one_hot(v.argmax(-1), k).to(x0.dtype)
+    v = products - 0.5 * gram.diagonal(dim1=-2, dim2=-1).unsqueeze(-1)  # (…, k, n)
+    p = torch.softmax(BETA * v, -2) if soft else winners(v)
     if averaged == "cells":
-        sizes = p.sum(-2).clamp_min(1).unsqueeze(-1)  # (…, k, 1)
-        w = p @ (1 / (k * sizes))  # (…, n, 1)
+        sizes = p.sum(-1, keepdim=True).clamp_min(1)  # (…, k, 1)
+        w = (p / (k * sizes)).sum(-2, keepdim=True)  # (…, 1, n)
     else:
         w = {"batch and pixels": 1 / (n * d), "batch": 1 / n}[averaged]
-    to_images = -2 * w * p  # (…, n, k): what multiplies x
-    to_centers = -to_images.mT @ p  # (…, k, k): what multiplies C
+    to_images = -2 * w * p  # (…, k, n): what multiplies x
+    to_centers = -to_images @ p.mT  # (…, k, k): what multiplies C
     if soft:
-        p_bar = 2 * w * (p @ gram - products)  # (…, n, k)
-        v_bar = BETA * p * (p_bar - (p * p_bar).sum(-1, keepdim=True))  # (…, n, k)
+        p_bar = 2 * w * (gram @ p - products)  # (…, k, n)
+        v_bar = BETA * p * (p_bar - (p * p_bar).sum(-2, keepdim=True))  # (…, k, n)
         to_images = to_images + v_bar
-        to_centers = to_centers - v_bar.sum(-2).diag_embed()
-    return to_images.mT @ x0 + to_centers @ centers  # (…, k, d)
+        to_centers = to_centers - v_bar.sum(-1).diag_embed()
+    return to_images @ x0 + to_centers @ centers  # (…, k, d)
 
 
 def train_by_hand(

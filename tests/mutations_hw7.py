@@ -18,9 +18,9 @@ MUTATIONS = [
     # the step by hand
     (HAND, "v = products - 0.5 * gram", "v = products - gram"),
     (HAND, "to_images = -2 * w * p", "to_images = -w * p"),
-    (HAND, "p_bar = 2 * w * (p @ gram - products)", "p_bar = 2 * w * (p @ gram + products)"),
-    (HAND, "(p_bar - (p * p_bar).sum(-1, keepdim=True))", "p_bar"),
-    (HAND, "to_centers = to_centers - v_bar.sum(-2).diag_embed()", "pass"),
+    (HAND, "p_bar = 2 * w * (gram @ p - products)", "p_bar = 2 * w * (gram @ p + products)"),
+    (HAND, "(p_bar - (p * p_bar).sum(-2, keepdim=True))", "p_bar"),
+    (HAND, "to_centers = to_centers - v_bar.sum(-1).diag_embed()", "pass"),
     (HAND, "1 / (n * d)", "1 / n / n"),
     (HAND, "centers = centers.clone()", "pass"),
     (HAND, "share * rates", "share * rates[0]"),

@@ -147,7 +147,8 @@ def test_a_run_that_diverges_is_told_with_its_epoch_and_harms_no_other(sample, s
     assert diverged[1] == 1 < diverged[2]
     assert centers.isfinite().all(2).all(1).tolist() == [True, False, False, True]
     alone, _ = train_by_hand(starts[:1], Batches(sample.train, 64, 0), 8, [1e-3], "batch")
-    torch.testing.assert_close(centers[0], alone[0])
+    # a stack's product rounds otherwise than one run's
+    torch.testing.assert_close(centers[0], alone[0], rtol=0, atol=1e-3)
     assert torch.equal(centers[0], centers[3])
     assert train_by_hand(starts[:1], Batches(sample.train, 64, 0), 3, [1e25], "batch")[1] == [1]
 
