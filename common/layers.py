@@ -3,7 +3,7 @@
     nn.Sequential(..., Dropout(0.1), Upsample(scale_factor=2, mode="bicubic"), ...)
 
 Subclasses of torch's layers under the same names, with the same arguments: a printed model reads
-as if it had torch's own, and off the CPU they are torch's own. bench/layers.py measures both.
+as if it had torch's own, and off the CPU they are torch's own. python -m bench measures both.
 """
 
 from functools import cache

@@ -1,0 +1,159 @@
+"""Seconds, memory and page faults of several ways to do the same, measured in turn."""
+
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from bench.ways import WAYS
+from common.cpu import prepare_cpu
+from common.data import Mnist, Split, load_mnist
+from common.run import Run
+
+LAUNCHER = """
+import resource, subprocess, sys
+status = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(status)
+"""
+
+
+class Images(NamedTuple):
+    """Which images a way works on, and the whole of which they are a part."""
+
+    data: str | None  # as --data
+    count: int | None = None  # the first so many of the training images; None: all; or repeated
+
+    def split(self) -> Split:
+        images, labels = mnist(self.data).train
+        count = self.count or len(labels)
+        if count <= len(labels):
+            return Split(images[:count], labels[:count])
+        index = torch.arange(count) % len(labels)
+        return Split(images[index], labels[index])
+
+
+class Measured(NamedTuple):
+    """What one execution took, and what it returned."""
+
+    seconds: float
+    page_faults: int
+    value: Any
+
+
+@cache
+def mnist(data: str | None) -> Mnist:
+    return load_mnist(data)
+
+
+@cache
+def process(plain: bool) -> ProcessPoolExecutor:
+    """A process for the ways that are `plain`, and one for the others.
+
+    What `prepare_cpu` sets holds for a whole process, and cannot be taken back.
+    """
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+
+
+def execute(group: str, name: str, b: int, seed: int, images: Images) -> Measured:
+    """One execution of a way; runs in one of the two processes."""
+    way = WAYS[group](b, seed)[name]
+    threads = 1 if way.one else os.cpu_count()
+    if way.plain:
+        torch.set_num_threads(threads)
+    else:
+        prepare_cpu(threads)
+    work = way.ready(images.split())
+    faults, began = page_faults(), time.perf_counter()
+    value = work()
+    return Measured(time.perf_counter() - began, page_faults() - faults, value)
+
+
+def interleaved(
+    run: Run,
+    group: str,
+    rounds: int,
+    steps: int | None = None,
+    b: int | None = None,
+    count: int | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Time the ways of a group in turn, `rounds` times after a round that does not count.
+
+    Args:
+        steps: of an epoch; the seconds are scaled up to the whole epoch's. None: all.
+        b: the batch size; None: the run's.
+        count: images, if not all of the training images.
+
+    Returns:
+        For each way "seconds", the median; "ratio", the median of its peer's time over its own,
+        taken round by round since machines drift, with its range, "lowest" and "highest";
+        "page_faults", the median; and "value", what its last execution returned.
+    """
+    b = b or run.args.batch_size
+    total = len(mnist(run.args.data).train.labels)
+    if steps is not None:
+        count = min(total, steps * b)
+    scale = total / count if steps is not None else 1
+    ways = WAYS[group](b, run.args.seed)
+    found: dict[str, list[Measured]] = {name: [] for name in ways}
+    for _ in range(1 + rounds):
+        for name, way in ways.items():
+            arguments = group, name, b, run.args.seed, Images(run.args.data, count)
+            found[name].append(process(way.plain).submit(execute, *arguments).result())
+    results = {}
+    for name, (_, *ours) in found.items():
+        peers = found[ways[name].peer][1:]
+        ratios = sorted(other.seconds / own.seconds for other, own in zip(peers, ours))
+        results[name] = {
+            "seconds": scale * statistics.median(own.seconds for own in ours),
+            "ratio": statistics.median(ratios),
+            "lowest": ratios[0],
+            "highest": ratios[-1],
+            "page_faults": statistics.median(own.page_faults for own in ours),
+            "value": ours[-1].value,
+        }
+        print(
+            f"  {name:<22} {results[name]['seconds']:9.4g} s  {ways[name].peer} / this: "
+            f"{results[name]['ratio']:6.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})",
+            flush=True,
+        )
+    return results
+
+
+def peak_memory(command: list[str]) -> float:
+    """The most memory that a script held at once, in MB.
+
+    Raises:
+        CalledProcessError: it failed.
+    """
+    # Linux counts what a process held before it became the script, so that a small one starts it
+    launcher = [sys.executable, "-c", LAUNCHER, sys.executable, *command]
+    told = subprocess.run(launcher, check=True, stdout=subprocess.PIPE).stdout
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    return int(told) * unit / 1e6
+
+
+def page_faults() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+
+def machine() -> dict[str, Any]:
+    """What the seconds depend on."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    models = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
+    return {
+        "cpu": models[0] if models else platform.processor(),
+        "cores": os.cpu_count(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+    }

@@ -1,0 +1,249 @@
+"""Ways to do the same work: ours and the peers', by the name of what is compared.
+
+A peer is what a student would write: the beginner tutorial's loop with its DataLoader over
+torchvision's MNIST and torch's own layers, or scikit-learn's estimator.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from sklearn.cluster import KMeans as LloydOfSklearn
+from sklearn.cluster import MiniBatchKMeans
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader
+from torchvision.datasets import MNIST
+from torchvision.transforms import ToTensor
+
+from common.data import Batches, Split
+from common.layers import Dropout, Upsample
+from common.loop import train_loop
+from hw6.cnn import CNN
+from hw7.autoencoder import Autoencoder, elbo
+from hw7.clustering import digit_images, lloyd
+from hw7.kmeans import ETA, KMeans, mean_over_pixels
+from hw7.kmeans_by_hand import train_by_hand
+
+EPOCHS = 10  # the handout's
+REPEATED = 20  # passes of a layer that are timed together
+
+Work = Callable[[], Any]
+
+
+class Way(NamedTuple):
+    """One way to do the work.
+
+    Attributes:
+        ready: makes everything ready on these images, and returns what is to be timed.
+        peer: the way whose time is divided by this one's.
+        one: whether it runs on one thread; otherwise on all that torch takes.
+        plain: whether torch stays as it comes, without `common.cpu.prepare_cpu`.
+    """
+
+    ready: Callable[[Split], Work]
+    peer: str
+    one: bool = True
+    plain: bool = False
+
+
+class Training(NamedTuple):
+    """A network as its script trains it, for an epoch."""
+
+    make: Callable[[Split], nn.Module]
+    loss: Callable[[Tensor, Tensor], Tensor]
+    lr: float
+    batch_size: int
+    seed: int
+
+    def ours(self, split: Split) -> Work:
+        model = self.make(split).to(memory_format=torch.channels_last)
+        batches = Batches(split, self.batch_size, self.seed)
+        optimizer = torch.optim.SGD(model.parameters(), lr=self.lr)
+        return lambda: train_loop(model, batches, self.loss, optimizer)
+
+    def bare(self, split: Split) -> Work:
+        """Nothing but the steps, on batches that are there already."""
+        model = self.make(split).to(memory_format=torch.channels_last).train()
+        batches = list(Batches(split, self.batch_size, self.seed))
+        optimizer = torch.optim.SGD(model.parameters(), lr=self.lr)
+
+        def epoch() -> None:
+            for X, y in batches:
+                self.loss(model(X), y).backward()
+                optimizer.step()
+                optimizer.zero_grad()
+
+        return epoch
+
+    def tutorial(self, split: Split) -> Work:
+        """The tutorial's train loop."""
+        model = with_layers_of_torch(self.make(split)).train()
+        loader = DataLoader(TutorialImages(split), self.batch_size, shuffle=True)
+        optimizer = torch.optim.SGD(model.parameters(), lr=self.lr)
+
+        def epoch() -> None:
+            for batch, (X, y) in enumerate(loader):
+                loss = self.loss(model(X), y)
+                loss.backward()
+                optimizer.step()
+                optimizer.zero_grad()
+                if batch % 100 == 0:
+                    loss.item()  # the tutorial prints it
+
+        return epoch
+
+    def by_threads(self) -> dict[str, Way]:
+        """The tutorial's loop and ours, both on all threads and both on one."""
+        return {
+            "tutorial_all": Way(self.tutorial, "tutorial_all", one=False, plain=True),
+            "ours_all": Way(self.ours, "tutorial_all", one=False),
+            "tutorial_1": Way(self.tutorial, "tutorial_1", plain=True),
+            "ours_1": Way(self.ours, "tutorial_1"),
+        }
+
+
+class TutorialImages(MNIST):
+    """torchvision's data set, around images that are in memory already.
+
+    As with the tutorial's, an image is made a PIL image and then a tensor at every access.
+    """
+
+    def __init__(self, split: Split):
+        self.data = (split.images[:, 0] * 255).round().byte()
+        self.targets = split.labels
+        self.transform, self.target_transform = ToTensor(), None
+
+
+def with_layers_of_torch(model: nn.Module) -> nn.Module:
+    """The model with torch's own dropout and upsampling."""
+    for parent in list(model.modules()):
+        for name, layer in parent.named_children():
+            if isinstance(layer, Dropout):
+                setattr(parent, name, nn.Dropout(layer.p))
+            elif isinstance(layer, Upsample):
+                upsample = nn.Upsample(scale_factor=layer.scale_factor, mode=layer.mode)
+                setattr(parent, name, upsample)
+    return model
+
+
+def centered(split: Split) -> KMeans:
+    """The k-means network with the handout's start."""
+    model = KMeans()
+    model.centers.data.copy_(start(split))
+    return model
+
+
+def start(split: Split) -> Tensor:
+    return digit_images(split.images.flatten(1), split.labels, torch.Generator())
+
+
+def trainings(b: int, seed: int) -> dict[str, Training]:
+    regular = {"batch_norm": True, "dropout": 0.1}
+    return {
+        "kmeans": Training(centered, mean_over_pixels, ETA, b, seed),
+        "cnn": Training(lambda split: CNN(), cross_entropy, 0.1, b, seed),
+        "cnn_regular": Training(lambda split: CNN(**regular), cross_entropy, 0.1, b, seed),
+        "autoencoder": Training(lambda split: Autoencoder(), elbo, 0.1, b, seed),
+    }
+
+
+def kmeans(b: int, seed: int) -> dict[str, Way]:
+    training = trainings(b, seed)["kmeans"]
+
+    def by_hand(split: Split) -> Work:
+        batches, starts = Batches(split, b, seed), start(split)[None]
+        return lambda: train_by_hand(starts, batches, 1, [ETA])
+
+    return {
+        "tutorial": Way(training.tutorial, "tutorial", one=False, plain=True),
+        "network": Way(training.ours, "tutorial"),
+        "by_hand": Way(by_hand, "tutorial"),
+    }
+
+
+def clustering(b: int, seed: int) -> dict[str, Way]:
+    """Work that returns centers (10, 784), all from the same start."""
+
+    def by_hand(split: Split) -> Work:
+        """The argmax, and η from 135 down to 0: the best of hw7/kmeans.py."""
+        batches, starts = Batches(split, b, seed), start(split)[None]
+        etas = [30 * ETA]
+        return lambda: train_by_hand(starts, batches, EPOCHS, etas, soft=False, decay=True)[0][0]
+
+    def minibatch(split: Split) -> Work:
+        """As many epochs and images in a batch, without a rule that stops it before."""
+        x0, settings = split.images.flatten(1).numpy(), {"batch_size": b, "max_iter": EPOCHS}
+        method = MiniBatchKMeans(
+            10, init=start(split).numpy(), n_init=1, max_no_improvement=None, **settings
+        )
+        return lambda: torch.from_numpy(method.fit(x0).cluster_centers_)
+
+    def lloyd_ours(split: Split) -> Work:
+        x0, centers = split.images.flatten(1), start(split)
+        return lambda: lloyd(x0, centers)[0]
+
+    def lloyd_sklearn(split: Split) -> Work:
+        x0 = split.images.flatten(1).numpy()
+        method = LloydOfSklearn(10, init=start(split).numpy(), n_init=1, max_iter=500, tol=0)
+        return lambda: torch.from_numpy(method.fit(x0).cluster_centers_)
+
+    return {
+        "minibatch": Way(minibatch, "minibatch", one=False, plain=True),
+        "by_hand": Way(by_hand, "minibatch"),
+        "lloyd_sklearn": Way(lloyd_sklearn, "lloyd_sklearn", one=False, plain=True),
+        "lloyd": Way(lloyd_ours, "lloyd_sklearn", one=False),
+    }
+
+
+def loop(b: int, seed: int) -> dict[str, Way]:
+    """Epochs by our loop, and the bare steps alone."""
+    found = {}
+    for name in ("kmeans", "cnn", "autoencoder"):
+        training = trainings(b, seed)[name]
+        found[f"{name}_loop"] = Way(training.ours, f"{name}_loop")
+        found[f"{name}_bare"] = Way(training.bare, f"{name}_loop")
+    return found
+
+
+def layers(b: int, seed: int) -> dict[str, Way]:
+    """Forward and backward of a layer, REPEATED times; the maps of dropout lie channels last."""
+
+    def passes(layer: nn.Module, *shape: int) -> Callable[[Split], Work]:
+        def ready(split: Split) -> Work:
+            x = torch.rand(b, *shape)
+            if len(shape) == 3 and isinstance(layer, nn.Dropout):
+                x = x.to(memory_format=torch.channels_last)
+            weights = torch.ones_like(layer(x))
+            x.requires_grad_()
+
+            def repeated() -> None:
+                for _ in range(REPEATED):
+                    layer(x).backward(weights)
+
+            return repeated
+
+        return ready
+
+    found = {}
+    bicubic = {"scale_factor": 2, "mode": "bicubic"}
+    for name, theirs, ours, shape in [
+        ("dropout_20x25x25", nn.Dropout(0.1), Dropout(0.1), (20, 25, 25)),
+        ("dropout_20x5x5", nn.Dropout(0.1), Dropout(0.1), (20, 5, 5)),
+        ("dropout_250", nn.Dropout(0.1), Dropout(0.1), (250,)),
+        ("upsample_20x6x6", nn.Upsample(**bicubic), Upsample(**bicubic), (20, 6, 6)),
+    ]:
+        found[f"{name}_torch"] = Way(passes(theirs, *shape), f"{name}_torch", plain=True)
+        found[name] = Way(passes(ours, *shape), f"{name}_torch")
+    return found
+
+
+WAYS: dict[str, Callable[[int, int], dict[str, Way]]] = {
+    "kmeans": kmeans,
+    "clustering": clustering,
+    "cnn": lambda b, seed: trainings(b, seed)["cnn"].by_threads(),
+    "cnn_regular": lambda b, seed: trainings(b, seed)["cnn_regular"].by_threads(),
+    "autoencoder": lambda b, seed: trainings(b, seed)["autoencoder"].by_threads(),
+    "loop": loop,
+    "layers": layers,
+}

@@ -1,0 +1,199 @@
+import json
+from concurrent.futures import Future
+
+import pytest
+import torch
+from torch import nn
+
+from bench import timing, ways
+from bench.__main__ import PARTS
+from bench.timing import Images, interleaved, machine, peak_memory
+from bench.ways import WAYS, TutorialImages, Way, with_layers_of_torch
+from common.run import run_parts
+from hw7.autoencoder import Autoencoder
+from hw7.clustering import digit_images, inertia
+from hw7.kmeans import ETA
+from hw7.kmeans_by_hand import train_by_hand
+
+
+class Here:
+    """Stands in for a process of its own."""
+
+    def submit(self, function, *arguments):
+        future = Future()
+        future.set_result(function(*arguments))
+        return future
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """All in this process, on one thread, and nothing set that would stay."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(timing, "process", lambda plain: Here())
+        patch.setattr(timing, "prepare_cpu", lambda threads: None)
+        patch.setattr(timing.torch, "set_num_threads", lambda threads: None)
+        yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def run(tmp_path):
+    class Run:
+        class args:
+            data, batch_size, seed = "sample", 64, 0
+
+    return Run
+
+
+@pytest.fixture
+def few(sample):
+    """100 training images, every digit among them."""
+    few = sample.train._replace(images=sample.train.images[:100], labels=sample.train.labels[:100])
+    assert len(few.labels.unique()) == 10
+    return few
+
+
+def test_the_tutorials_data_set_gives_the_same_images(sample):
+    images = TutorialImages(sample.train)
+    assert len(images) == 1000
+    for i in (0, 999):
+        image, label = images[i]
+        assert label == sample.train.labels[i]
+        torch.testing.assert_close(image, sample.train.images[i])
+
+
+def test_the_peer_has_torchs_own_layers_and_the_same_network(sample):
+    torch.manual_seed(0)
+    ours = Autoencoder().eval()
+    torch.manual_seed(0)
+    theirs = with_layers_of_torch(Autoencoder()).eval()
+    kinds = {type(layer).__module__ for layer in theirs.modules()} - {"hw7.autoencoder"}
+    assert kinds and all(kind.startswith("torch.nn") for kind in kinds)
+    assert str(theirs) == str(ours)
+    x = sample.test.images[:5]
+    torch.manual_seed(1)
+    expected = ours(x)
+    torch.manual_seed(1)
+    torch.testing.assert_close(theirs(x), expected)
+
+
+@pytest.mark.parametrize("name", ["kmeans", "cnn", "cnn_regular", "autoencoder"])
+def test_both_loops_train_the_same_network(few, name):
+    """One step on all of 100 images, in whatever order, without dropout: equal weights."""
+    made = []
+
+    def make(split) -> nn.Module:
+        torch.manual_seed(0)
+        model = training.make(split)
+        for layer in model.modules():
+            if isinstance(layer, nn.Dropout):
+                layer.p = 0.0
+        model.double()
+        made.append(model)
+        return model
+
+    def loss(output, label):
+        if name == "autoencoder":
+            output = output[:, :10]  # what is decoded has noise in it
+        return training.loss(output, label)
+
+    training = ways.trainings(100, 0)[name]
+    twin = training._replace(make=make, loss=loss)
+    split = few._replace(images=few.images.double())
+    torch.set_default_dtype(torch.float64)  # ToTensor gives the default
+    try:
+        for way in (twin.ours, twin.bare, twin.tutorial):
+            way(split)()
+    finally:
+        torch.set_default_dtype(torch.float32)
+    torch.manual_seed(0)
+    start = training.make(few).double()
+    ours, bare, tutorial = (torch.cat([p.flatten() for p in m.parameters()]) for m in made)
+    torch.testing.assert_close(bare, ours, rtol=0, atol=1e-10)
+    torch.testing.assert_close(tutorial, ours, rtol=0, atol=1e-6)  # its pixels are float32
+    assert (ours - torch.cat([p.flatten() for p in start.parameters()])).abs().max() > 1e-4
+
+
+def test_every_clustering_starts_alike_and_clusters(sample):
+    start = digit_images(sample.train.images.flatten(1), sample.train.labels, torch.Generator())
+    x0 = sample.train.images.flatten(1)
+    before = inertia(x0, start)
+    ends = {name: way.ready(sample.train)() for name, way in WAYS["clustering"](64, 0).items()}
+    for name, centers in ends.items():
+        assert centers.shape == (10, 784)
+        assert inertia(x0, centers.to(x0)) < 0.8 * before, name
+    torch.testing.assert_close(ends["lloyd"], ends["lloyd_sklearn"], rtol=0, atol=1e-4)
+
+
+def test_by_hand_is_an_epoch_of_the_handouts_training(sample):
+    work = WAYS["kmeans"](64, 0)["by_hand"].ready(sample.train)
+    (centers,), _ = work()
+    start = digit_images(sample.train.images.flatten(1), sample.train.labels, torch.Generator())
+    batches = ways.Batches(sample.train, 64, 0)
+    (expected,), _ = train_by_hand(start[None], batches, 1, [ETA])
+    assert torch.equal(centers, expected)
+
+
+def test_ratios_are_taken_round_by_round_against_the_peer(here, run, monkeypatch):
+    clock, rounds = [0.0], iter([9, 9, 8, 2, 6, 2, 10, 5])  # the first round does not count
+
+    def ready(split):
+        assert len(split.labels) == 128
+
+        def work():
+            clock[0] += next(rounds)
+            return len(split.labels)
+
+        return work
+
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setitem(
+        WAYS, "trial", lambda b, seed: {"slow": Way(ready, "slow"), "fast": Way(ready, "slow")}
+    )
+    found = interleaved(run, "trial", rounds=3, steps=2)
+    scale = 1000 / 128
+    assert found["slow"] == {
+        "seconds": 8 * scale, "ratio": 1, "lowest": 1, "highest": 1, "page_faults": 0, "value": 128
+    } | {"page_faults": found["slow"]["page_faults"]}  # fmt: skip
+    fast = found["fast"]
+    assert [fast[key] for key in ("seconds", "ratio", "lowest", "highest")] == [2 * scale, 3, 2, 4]
+
+
+def test_images_are_cut_off_or_repeated(sample):
+    assert torch.equal(Images("sample", 7).split().images, sample.train.images[:7])
+    assert len(Images("sample").split().labels) == 1000
+    repeated = Images("sample", 2500).split()
+    assert torch.equal(repeated.images[2000:], sample.train.images[:500])
+    assert torch.equal(repeated.labels[1000:2000], sample.train.labels)
+
+
+def test_peak_memory_counts_what_the_script_holds():
+    small, large = (peak_memory(["-c", f"x = bytearray({n} * 10**6)"]) for n in (1, 301))
+    assert 290 < large - small < 310
+
+
+def test_all_parts_and_a_table(here, few, sample, tmp_path, monkeypatch, capsys):
+    for module in ("bench.timing", "bench.__main__"):
+        monkeypatch.setattr(f"{module}.mnist", lambda data: sample._replace(train=few))
+    monkeypatch.setattr("bench.ways.REPEATED", 1)
+    monkeypatch.setattr("bench.__main__.peak_memory", lambda command: float(len(command)))
+    monkeypatch.setattr("bench.__main__.ROUNDS", 1)
+    monkeypatch.setattr(
+        "bench.__main__.interleaved",
+        lambda run, group, rounds, **options: interleaved(run, group, 1, **options),
+    )
+    argv = ["--data", "sample", "--out", str(tmp_path), "--batch-size", "32"]
+    assert run_parts("bench/speed", "", PARTS, [*argv, "--part", "table"], batch_size=64) == 2
+    assert "table needs the parts autoencoder, cnn, cnn_regular, kmeans" in capsys.readouterr().err
+    assert run_parts("bench/speed", "", PARTS, argv, batch_size=64) == 0
+    results = json.loads((tmp_path / "summary.json").read_text())["results"]
+    assert list(results) == list(PARTS)
+    assert [row["x"] for row in results["growth"]["images"]] == [25, 50, 100, 200, 400]
+    assert results["table"] == machine()
+    lines = (tmp_path / "table.md").read_text().splitlines()
+    assert lines[2].startswith("| k-means network | ") and len(lines) == 10
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "summary.json", "table.md", "speed.png", "growth.png"
+    }  # fmt: skip
