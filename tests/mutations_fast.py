@@ -6,7 +6,7 @@ CPU = "common/cpu.py"
 MUTATIONS = [
     (LAYERS, "draws.random_(-(2**63), None)", "draws.random_()"),
     (LAYERS, "round(self.p * 2**16)", "round((1 - self.p) * 2**16)"),
-    (LAYERS, "lanes >= dropped - 2**15", "lanes >= dropped"),
+    (LAYERS, "lanes.ge_(dropped - 2**15)", "lanes.ge_(dropped)"),
     (LAYERS, ".div_(1 - self.p)", ".div_(self.p)"),
     (LAYERS, ".to(x.dtype).div_(1 - self.p)", ".to(x.dtype)"),
     (LAYERS, "if not self.training or ", "if "),
