@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from bench.ways import WAYS
+from bench.variants import VARIANTS
+from bench.ways import WAYS, Way
 from common.cpu import prepare_cpu
 from common.data import Mnist, Split, load_mnist
 from common.run import Run
@@ -57,6 +58,11 @@ def mnist(data: str | None) -> Mnist:
 
 
 @cache
+def ways(group: str, b: int, seed: int) -> dict[str, Way]:
+    return (WAYS | VARIANTS)[group](b, seed)
+
+
+@cache
 def process(plain: bool) -> ProcessPoolExecutor:
     """A process for the ways that are `plain`, and one for the others.
 
@@ -67,7 +73,7 @@ def process(plain: bool) -> ProcessPoolExecutor:
 
 def execute(group: str, name: str, b: int, seed: int, images: Images) -> Measured:
     """One execution of a way; runs in one of the two processes."""
-    way = WAYS[group](b, seed)[name]
+    way = ways(group, b, seed)[name]
     threads = 1 if way.one else os.cpu_count()
     if way.plain:
         torch.set_num_threads(threads)
@@ -104,15 +110,15 @@ def interleaved(
     if steps is not None:
         count = min(total, steps * b)
     scale = total / count if steps is not None else 1
-    ways = WAYS[group](b, run.args.seed)
-    found: dict[str, list[Measured]] = {name: [] for name in ways}
+    members = ways(group, b, run.args.seed)
+    found: dict[str, list[Measured]] = {name: [] for name in members}
     for _ in range(1 + rounds):
-        for name, way in ways.items():
+        for name, way in members.items():
             arguments = group, name, b, run.args.seed, Images(run.args.data, count)
             found[name].append(process(way.plain).submit(execute, *arguments).result())
     results = {}
     for name, (_, *ours) in found.items():
-        peers = found[ways[name].peer][1:]
+        peers = found[members[name].peer][1:]
         ratios = sorted(other.seconds / own.seconds for other, own in zip(peers, ours))
         results[name] = {
             "seconds": scale * statistics.median(own.seconds for own in ours),
@@ -123,7 +129,7 @@ def interleaved(
             "value": ours[-1].value,
         }
         print(
-            f"  {name:<22} {results[name]['seconds']:9.4g} s  {ways[name].peer} / this: "
+            f"  {name:<26} {results[name]['seconds']:9.4g} s  {members[name].peer} / this: "
             f"{results[name]['ratio']:6.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})",
             flush=True,
         )
