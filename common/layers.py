@@ -29,9 +29,10 @@ class Dropout(nn.Dropout):
         # the top bit of each fourth 16.
         draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device)
         draws.random_(-(2**63), None)
+        lanes = draws.view(torch.int16)  # from -2^15 to 2^15 - 1
+        lanes.ge_(dropped - 2**15)  # in place: to compare to booleans takes far longer
         strides = torch.empty_like(x, device="meta").stride()  # channels last stay last
-        lanes = draws.view(torch.int16).as_strided(x.shape, strides)  # from -2^15 to 2^15 - 1
-        keep = lanes.ge_(dropped - 2**15)  # in place: comparing to booleans takes far longer
+        keep = lanes.as_strided(x.shape, strides)
         return x * keep.to(x.dtype).div_(1 - self.p)
 
 

@@ -180,3 +180,14 @@ def test_on_other_devices():
         x = torch.rand(2, 3, 6, 6)
         assert Dropout(0.1)(x).is_meta
         assert Upsample(scale_factor=2, mode="bicubic")(x).shape == (2, 3, 12, 12)
+
+
+def test_a_model_with_it_can_be_compiled():
+    model = nn.Sequential(nn.Linear(10, 20), Dropout(0.3)).train()
+    x = torch.randn(8, 10)
+    torch.manual_seed(0)
+    expected = model(x)
+    torch.manual_seed(0)
+    found = torch.compile(model, backend="aot_eager")(x)  # all but the generated code
+    torch.testing.assert_close(found, expected)
+    assert (expected == 0).sum() > 10
