@@ -128,37 +128,37 @@ def kmeans_variants(b: int, seed: int) -> dict[str, Way]:
     training = trainings(b, seed)["kmeans"]
     by_sum = training._replace(loss=lambda error, label: error.square().mean())
     found = {
-        "as it is": Stepping(training.make, training),
+        "as_it_is": Stepping(training.make, training),
         "addmm": Stepping(lambda split: centered(split, AddmmKMeans), training),
-        "gradient by hand": Stepping(lambda split: centered(split, FunctionKMeans), training),
-        "mean of squares": Stepping(training.make, by_sum),
-        "SGD fused": Stepping(training.make, training, fused=True),
-        "SGD foreach": Stepping(training.make, training, foreach=True),
-        "SGD plain": Stepping(training.make, training, foreach=False),
+        "gradient_by_hand": Stepping(lambda split: centered(split, FunctionKMeans), training),
+        "mean_of_squares": Stepping(training.make, by_sum),
+        "sgd_fused": Stepping(training.make, training, fused=True),
+        "sgd_foreach": Stepping(training.make, training, foreach=True),
+        "sgd_plain": Stepping(training.make, training, foreach=False),
     }
-    return {name: Way(steps.ready, "as it is") for name, steps in found.items()}
+    return {name: Way(steps.ready, "as_it_is") for name, steps in found.items()}
 
 
 def autoencoder_variants(b: int, seed: int) -> dict[str, Way]:
     training = trainings(b, seed)["autoencoder"]
     kinds = {
-        "torch's dropout": lambda split: with_layers_of_torch(Autoencoder(), (Dropout,)),
-        "torch's upsampling": lambda split: with_layers_of_torch(Autoencoder(), (Upsample,)),
-        "first convolution unfolded": lambda split: replaced("encoder", 0, UnfoldedConv),
-        "last one flipped": lambda split: replaced("decoder", -2, FlippedConv),
-        "stride 2 by pixel shuffle": lambda split: replaced("decoder", 10, ShuffledConv),
+        "torch_dropout": lambda split: with_layers_of_torch(Autoencoder(), (Dropout,)),
+        "torch_upsampling": lambda split: with_layers_of_torch(Autoencoder(), (Upsample,)),
+        "unfolded": lambda split: replaced("encoder", 0, UnfoldedConv),
+        "flipped": lambda split: replaced("decoder", -2, FlippedConv),
+        "shuffled": lambda split: replaced("decoder", 10, ShuffledConv),
     }
     found = {
-        "as it is": Stepping(training.make, training),
-        "channels first": Stepping(training.make, training, torch.contiguous_format),
+        "as_it_is": Stepping(training.make, training),
+        "channels_first": Stepping(training.make, training, torch.contiguous_format),
         **{name: Stepping(make, training) for name, make in kinds.items()},
         "bfloat16": Stepping(training.make, training, bf16=True),
-        "torch.compile": Stepping(training.make, training, compiled=True),
-        "SGD fused": Stepping(training.make, training, fused=True),
+        "compiled": Stepping(training.make, training, compiled=True),
+        "sgd_fused": Stepping(training.make, training, fused=True),
     }
-    ways = {name: Way(steps.ready, "as it is") for name, steps in found.items()}
+    ways = {name: Way(steps.ready, "as_it_is") for name, steps in found.items()}
     memory = Stepping(training.make, training)
-    return ways | {"memory given back": Way(memory.ready, "as it is", plain=True)}
+    return ways | {"memory_given_back": Way(memory.ready, "as_it_is", plain=True)}
 
 
 VARIANTS: dict[str, Callable[[int, int], dict[str, Way]]] = {

@@ -244,5 +244,5 @@ def test_a_variant_of_kmeans_takes_the_same_step(few, kind):
 @pytest.mark.parametrize("group", VARIANTS)
 def test_every_variant_takes_its_steps(few, group):
     for name, way in VARIANTS[group](50, 0).items():
-        if name != "torch.compile":  # takes a compiler, and a minute
+        if name != "compiled":  # takes a compiler, and a minute
             way.ready(few)()
