@@ -18,7 +18,7 @@ import zipfile
 from pathlib import Path
 
 from common.faults import UserError, write_file
-from common.inline import WIDTH, one_file
+from common.inline import one_file
 from common.options import Parser
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,25 +44,29 @@ def asked(root: Path, homework: str) -> dict[str, list[str]]:
 def submission(root: Path, homework: str, question: str, blank: list[str] | None = None) -> str:
     """A question's file; with `blank`, the starting file without those bodies."""
     what = "The starting file of" if blank else "Made from"
-    text = one_file(
-        root,
-        f"{homework}.{question}",
+    header = (
         f"# {what} {homework}/{question}.py, with all that it uses of the course's code, by\n"
-        f"# python -m common.submission {homework}{' --starter' if blank else ''}\n",
+        f"# python -m common.submission {homework}{' --starter' if blank else ''}\n"
     )
-    if blank:
-        text = blanked(text, blank, f"{homework}/__init__.py")
-    return tidied(text)
+    text = tidied(header + one_file(root, f"{homework}.{question}"))
+    return tidied(blanked(text, blank, f"{homework}/__init__.py")) if blank else text
 
 
 def tidied(text: str) -> str:
-    """The source formatted as the repository's, where ruff is installed; else as it is."""
+    """The source with its imports sorted and formatted as the repository's.
+
+    Raises:
+        UserError: ruff is not installed, or finds a name in it without a meaning, or with two.
+    """
     if importlib.util.find_spec("ruff") is None:
-        return text
-    command = [sys.executable, "-m", "ruff", "format", "--isolated", f"--line-length={WIDTH}", "-"]
-    return subprocess.run(
-        command, input=text.encode(), capture_output=True, check=True
-    ).stdout.decode()
+        raise UserError("it takes ruff to format the files: python -m pip install ruff")
+    for command in ("check --fix --quiet --output-format=concise --select=I,F811,F821", "format"):
+        ruff = [sys.executable, "-m", "ruff", *command.split(), "--isolated", "--line-length=100"]
+        run = subprocess.run([*ruff, "-"], input=text.encode(), capture_output=True)
+        if run.returncode:
+            raise UserError(f"cannot be inlined: {run.stderr.decode().splitlines()[0]}")
+        text = run.stdout.decode()
+    return text
 
 
 def blanked(text: str, names: list[str], declared: str) -> str:
