@@ -15,24 +15,17 @@ from symtable import symtable
 
 from common.faults import UserError
 
+IMPORTS = (ast.Import, ast.ImportFrom)
 HERE = "Path(__file__).resolve().parent"  # the folder of the file; parents[1] is the repository
-# What one file has no use for, or gives another meaning; the last two only outside of the script.
+# What has no place in one file, or another meaning there; the last two in the script alone not.
 BARRED = r"import_module|(?<![\w.])__(import|file|doc|name)__"
-BAR = '''try:
-    from tqdm import tqdm
-except ImportError:
-
-    def tqdm(iterable, *args, **kwargs):
-        """Stands in for the progress bar where tqdm is not installed."""
-        return iterable
-'''
 
 
 class Piece:
     """A top-level statement, or a method that may be left out, with the comments above it.
 
     Attributes:
-        lines: the numbers of its lines in its module.
+        lines: their numbers in the module, from 0.
         methods: those of a class without a base, each a piece of its own.
         nodes: the syntax of the rest, and of the types in quotes.
     """
@@ -56,13 +49,12 @@ class Module:
     """A module of the project, cut into pieces.
 
     Attributes:
-        head: the number of its docstring's lines.
+        docstring: its lines.
         of: name → the pieces that define it, or set something of it.
-        own: imported name → the project's module that it comes from, and its name there; "" for
-            the module itself.
-        foreign: imported name → lines of other imports at the top → whether for types only.
-        inner: the imports in functions.
-        needs: the modules that it imports → whether at the top.
+        own: imported name → the module of the project and the name there; "": the module itself.
+        others: imported name → lines of all other imports at the top → whether for types only.
+        needs: module of the project that it imports → whether at the top.
+        inner: the imports in functions, each with whether it is of the project.
     """
 
     def __init__(self, root: Path, name: str, is_script: bool):
@@ -70,68 +62,69 @@ class Module:
         path = root / f"{name.replace('.', '/')}.py"
         path = path if path.exists() else path.with_suffix("") / "__init__.py"
         self.file = path.relative_to(root).as_posix()
-        source = path.read_text(encoding="utf-8")
-        self.lines = source.split("\n")
-        tree = ast.parse(source)
-        self.head = end = tree.body[0].end_lineno if ast.get_docstring(tree) else 0
+        self.lines = path.read_text(encoding="utf-8").split("\n")
         self.pieces: list[Piece] = []
         self.of: dict[str, list[Piece]] = {}
         self.own: dict[str, tuple[str, str]] = {}
-        self.foreign: dict[str, dict[str, bool]] = {}
+        self.others: dict[str, dict[str, bool]] = {}
         self.needs: dict[str, bool] = {}
-        typing = [node for node in tree.body if is_if(node, "TYPE_CHECKING")]
-        top = [*tree.body, *(each for node in typing for each in node.body)]
-        imports = [n for n in ast.walk(tree) if isinstance(n, (ast.Import, ast.ImportFrom))]
-        self.inner = [node for node in imports if node not in top]
-        for node in imports:
+        self.inner: list[tuple[ast.stmt, bool]] = []
+        tree = ast.parse("\n".join(self.lines))
+        end = tree.body[0].end_lineno if ast.get_docstring(tree) else 0
+        self.docstring = self.lines[:end]
+        types = [node for node in tree.body if is_if(node, "TYPE_CHECKING")]
+        top = [*tree.body, *(each for node in types for each in node.body)]
+        for node in [each for each in ast.walk(tree) if isinstance(each, IMPORTS)]:
             self.take_import(node, node in tree.body, node in top)
         for node in tree.body[bool(end) :]:
             main = is_if(node, "__name__ == '__main__'") and not is_script
-            if node not in imports and node not in typing and not main:
-                self.take(node, end)
+            if not isinstance(node, IMPORTS) and node not in types and not main:
+                self.take(Piece(self, node, end))
             end = node.end_lineno
 
     def refuse(self, node: ast.AST, why: str) -> UserError:
         return UserError(f"{self.file}, line {node.lineno}: cannot be inlined: {why}")
 
-    def is_own(self, node: ast.Import | ast.ImportFrom) -> bool:
-        source = getattr(node, "module", None) or node.names[0].name
-        return (self.root / source.partition(".")[0] / "__init__.py").exists()
-
     def take_import(self, node: ast.Import | ast.ImportFrom, first: bool, top: bool) -> None:
         source = getattr(node, "module", None)
+        package = (source or node.names[0].name).partition(".")[0]
+        own = (self.root / package / "__init__.py").exists()
         for each in node.names:
-            renamed = self.is_own(node) and (each.asname or not source)
-            if each.name == "*" or getattr(node, "level", 0) or renamed:
+            unclear = own and (each.asname or not source)
+            if each.name == "*" or getattr(node, "level", 0) or unclear:
                 raise self.refuse(node, "write it as: from module import name")
             bound = each.asname or each.name.partition(".")[0]
-            if self.is_own(node):
+            if own:
                 inside = f"{source}.{each.name}"
                 is_module = (self.root / f"{inside.replace('.', '/')}.py").exists()
-                self.own[bound] = (inside, "") if is_module else (source, each.name)
-                need = self.own[bound][0]
+                need = inside if is_module else source
+                self.own[bound] = need, "" if is_module else each.name
                 self.needs[need] = first or self.needs.get(need, False)
             elif top:
-                self.foreign.setdefault(bound, {})[line(node, each)] = not first
+                self.others.setdefault(bound, {})[spelled(node, each)] = not first
+        if not top:
+            self.inner.append((node, own))
 
-    def take(self, node: ast.stmt, first: int) -> None:
-        text = "\n".join(self.lines[first : node.end_lineno])
-        symbols = symtable(text, self.file, "exec").get_symbols()
+    def take(self, piece: Piece) -> None:
+        symbols = symtable(self.text(piece.lines), self.file, "exec").get_symbols()
         names = {each.get_name() for each in symbols if each.is_assigned() or each.is_imported()}
-        if isinstance(node, ast.Assign) and not names:  # test_loop.__test__ = False
-            names = {each.id for each in ast.walk(node.targets[0]) if isinstance(each, ast.Name)}
+        if isinstance(piece.node, ast.Assign) and not names:  # test_loop.__test__ = False
+            names = {each.id for each in ast.walk(piece.node) if isinstance(each, ast.Name)}
         if not names and not self.is_script:
-            raise self.refuse(node, "a statement that acts when the module is imported")
-        self.pieces.append(Piece(self, node, first))
+            raise self.refuse(piece.node, "a statement that acts when the module is imported")
+        self.pieces.append(piece)
         for name in names:
-            self.of.setdefault(name, []).append(self.pieces[-1])
+            self.of.setdefault(name, []).append(piece)
+
+    def text(self, numbers) -> str:
+        return "\n".join(self.lines[i] for i in sorted(numbers))
 
 
 def is_if(node: ast.AST, end: str) -> bool:
     return isinstance(node, ast.If) and ast.unparse(node.test).endswith(end)
 
 
-def line(node: ast.Import | ast.ImportFrom, name: ast.alias) -> str:
+def spelled(node: ast.Import | ast.ImportFrom, name: ast.alias) -> str:
     """The import of one of a statement's names."""
     source = f"from {node.module} " if isinstance(node, ast.ImportFrom) else ""
     return f"{source}import {ast.unparse(name)}"
@@ -176,11 +169,11 @@ class File:
         """Keep a piece and all that it uses."""
         if piece not in self.kept:
             self.kept.add(piece)
-            for each in piece.nodes:
-                if isinstance(each, ast.Name):
-                    self.use(piece, each.id, "")
-                elif isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name):
-                    self.use(piece, each.value.id, each.attr)
+            for node in piece.nodes:
+                if isinstance(node, ast.Name):
+                    self.use(piece, node.id, "")
+                elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                    self.use(piece, node.value.id, node.attr)
 
     def use(self, piece: Piece, name: str, attribute: str) -> None:
         """Keep what `name`, or `name.attribute`, means in a piece."""
@@ -188,35 +181,29 @@ class File:
         if name in module.own:
             source, original = module.own[name]
             module, name = self.modules[source], original or attribute
-            bound = {each.arg if isinstance(each, ast.arg) else each.id for each in piece.nodes
-                     if isinstance(getattr(each, "ctx", None), ast.Store) and isinstance(each, ast.Name) or isinstance(each, ast.arg)}
-            if not original and name in bound:
+            local = {getattr(node, "arg", None) or getattr(node, "id", None) for node in piece.nodes
+                     if not isinstance(getattr(node, "ctx", None), ast.Load)}  # fmt: skip
+            if not original and name in local:
                 raise piece.module.refuse(piece.node, f"{name} is a local variable, too")
-        if name in module.of:
-            self.settle(name, module.file)
-            for each in module.of[name]:
-                self.keep(each)
-        elif name in module.foreign:
-            self.settle(name, "an import")
-            for each, typing in module.foreign[name].items():
-                self.imports[each] = self.imports.get(each, True) and typing
-
-    def settle(self, name: str, home: str) -> None:
-        """Note where a name comes from; it may not come from elsewhere, too."""
-        if (other := self.home.setdefault(name, home)) != home:
-            raise UserError(f"cannot be inlined: {name} is of {other} and of {home}: rename one")
+        found = module.of.get(name, [])
+        others = {} if found else module.others.get(name, {})
+        home = module.file if found else "an import"
+        if (found or others) and self.home.setdefault(name, home) != home:
+            raise UserError(f"{name} is of {self.home[name]} and of {home}: rename one")
+        for each in found:
+            self.keep(each)
+        for line, typing in others.items():
+            self.imports[line] = self.imports.get(line, True) and typing
 
     def text(self, piece: Piece) -> str:
         """A piece as it stands in the file."""
         module = piece.module
         gone = [each.lines for each in piece.methods if each not in self.kept]
-        for node in module.inner:
-            merged = all(self.imports.get(line(node, each)) is False for each in node.names)
-            if module.is_own(node) or merged:
+        for node, own in module.inner:
+            if own or all(self.imports.get(spelled(node, n)) is False for n in node.names):
                 blank = not module.lines[node.end_lineno].strip()
                 gone.append(range(node.lineno - 1, node.end_lineno + blank))
-        numbers = set(piece.lines).difference(*gone)
-        text = "\n".join(module.lines[i] for i in sorted(numbers))
+        text = module.text(set(piece.lines).difference(*gone))
         for alias, (source, name) in module.own.items():
             if not name:
                 names = "|".join(self.modules[source].of)
@@ -229,19 +216,16 @@ class File:
 
     def __str__(self) -> str:
         script = self.modules.pop(self.script)
-        head = "\n".join(script.lines[: script.head])
+        head = "\n".join(script.docstring)
         parts = [head.replace(f"python {script.file}", f"python {Path(script.file).name}")]
-        bar = self.imports.pop("from tqdm import tqdm", None)
-        parts += [each for each, typing in self.imports.items() if not typing]
-        if typing := [f"    {each}" for each, typing in self.imports.items() if typing]:
+        parts += sorted(line for line, typing in self.imports.items() if not typing)
+        if typing := sorted(f"    {line}" for line, typing in self.imports.items() if typing):
             parts += ["from typing import TYPE_CHECKING", "if TYPE_CHECKING:", *typing]
-        parts += [BAR] * (bar is not None)
         for module in [*self.modules.values(), script]:
             kept = [self.text(piece) for piece in module.pieces if piece in self.kept]
             if kept:
                 parts.append(f"\n\n# {'-' * 8} {module.file} {'-' * (86 - len(module.file))}\n\n")
-                parts += module.lines[: module.head if module is not script else 0]
-                parts += kept
+                parts += kept if module is script else [*module.docstring, *kept]
         return "\n".join(parts) + "\n"
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from common.data import Batches
 from common.loop import Measure
+from common.progress import tqdm
 from common.run import Run
 from hw7 import clustering
 from hw7.clustering import assign, contingency, effective_clusters, inertia, purity
