@@ -49,22 +49,25 @@ def submission(root: Path, homework: str, question: str, blank: list[str] | None
         f"# python -m common.submission {homework}{option}\n"
         f"{one_file(root, f'{homework}.{question}')}"
     )
-    return tidied(blanked(text, blank, f"{homework}/__init__.py") if blank else text)
+    if blank:
+        text = blanked(text, blank, f"{homework}/__init__.py")
+    return tidied(text, f"{homework}/{question}.py")
 
 
-def tidied(text: str) -> str:
+def tidied(text: str, file: str) -> str:
     """The source with its imports sorted and formatted as the repository's.
 
     Raises:
-        UserError: ruff is not installed, or finds a name in it without a meaning, or with two.
+        UserError: ruff is not installed, or finds a name without a meaning or an import with two.
     """
     if importlib.util.find_spec("ruff") is None:
-        raise UserError("it takes ruff to format the files: python -m pip install ruff")
+        raise UserError("ruff formats the files: python -m pip install -r requirements.txt")
     for command in ("check --fix --quiet --output-format=concise --select=I,F811,F821", "format"):
         ruff = [sys.executable, "-m", "ruff", *command.split(), "--isolated", "--line-length=100"]
         run = subprocess.run([*ruff, "-"], input=text.encode(), capture_output=True)
         if run.returncode:
-            raise UserError(f"cannot be inlined: {run.stderr.decode().splitlines()[0]}")
+            why = run.stderr.decode().splitlines()[0].split(": ", 1)[-1]  # without the place
+            raise UserError(f"{file} cannot be inlined: {re.sub('^F[0-9]+ ', '', why)}")
         text = run.stdout.decode()
     return text
 
