@@ -33,7 +33,7 @@ class Piece:
     def __init__(self, module: "Module", node: ast.stmt, first: int):
         self.module, self.node, self.lines = module, node, range(first, node.end_lineno)
         self.methods: list[Piece] = []
-        if isinstance(node, ast.ClassDef) and not node.bases and not module.is_script:
+        if isinstance(node, ast.ClassDef) and not node.bases:
             for before, each in zip(node.body[:-1], node.body[1:]):
                 if isinstance(each, ast.FunctionDef) and not each.name.startswith("__"):
                     self.methods.append(Piece(module, each, before.end_lineno))

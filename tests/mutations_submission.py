@@ -16,7 +16,7 @@ MUTATIONS = [
     (INLINE, "if piece in self.kept]\n            if kept", "]\n            if kept"),
     (INLINE, 'HERE = "Path(__file__).resolve().parent"', 'HERE = "Path(__file__).resolve()"'),
     (INLINE, 'found[0] in ("__doc__", "__name__")', "True"),
-    (INLINE, "not module.is_script:\n            for", "True:\n            for"),
+    (INLINE, "isinstance(node, ast.ClassDef) and not node.bases", "isinstance(node, ast.ClassDef)"),
     (INLINE, "if isinstance(quoted, ast.Constant) and", "if False and"),
     (INLINE, "need = inside if is_module else source", "need = source"),
     (INLINE, "first or self.needs.get(need, False)", "True"),

@@ -93,7 +93,8 @@ def test_what_is_used_comes_along_as_it_is_written_and_nothing_else(project, tmp
     text = project(script, **{"common.tools": TOOLS})
     assert output(text, tmp_path) == "4 3\n"
     assert "# how many\nCOUNT = 3  # no more\n" in text
-    assert "    # π r²\n" in text and '"""A box."""' in text and '\"\"\"What tools there are.\"\"\"' in text
+    assert "    # π r²\n" in text
+    assert '"""A box."""' in text and '"""What tools there are."""' in text
     assert "area.exact = False" in text and "Size = int" in text
     assert "if TYPE_CHECKING:\n    import decimal\n" in text
     assert not any(word in text for word in ("unused", "tall", "nobody", "not me", "tools.Box"))
@@ -102,24 +103,31 @@ def test_what_is_used_comes_along_as_it_is_written_and_nothing_else(project, tmp
 
 def test_a_module_s_name_goes(project, tmp_path):
     script = "from common import tools\n\n\ndef f(x: tools.Number) -> str:\n"
-    script += (
-        "    # tools.show of tools.txt\n    return f'{tools.show(x)} tools.txt'\n"
+    script += "    # tools.show of my_tools.show\n    return f'{tools.show(x)} tools.txt'\n"
     script += "\n\nprint(f(1))\n"
-    )
     tools = "Number = int\n\n\ndef show(x):\n    return f'é {x}'\n"
     text = project(script, **{"common.tools": tools})
     assert output(text, tmp_path) == "é 1 tools.txt\n"
-    assert "def f(x: Number)" in text and "# show of tools.txt" in text
+    assert "def f(x: Number)" in text and "# show of my_tools.show" in text
 
 
 def test_a_name_may_be_bound_or_set_in_many_ways(project, tmp_path):
-    script = "from common.tools import COUNT, NAMES, fast\n\nprint(COUNT, NAMES, fast(), fast.x)\n"
+    script = "from common.tools import COUNT, NAMES, dumps, fast\n\n"
+    script += "print(COUNT, NAMES, fast(), fast.x, dumps(1))\n"
     tools = "try:\n    from nowhere import fast\nexcept ImportError:\n\n    def fast():\n"
     tools += "        x = 1\n        return x\n\n\nfast.x = 2\n"
     tools += "NAMES = {}\nNAMES['a'] = [x for x in 'ab']\n"
-    tools += "x = 5\nCOUNT = 1\nCOUNT += 1\n"
+    tools += "x = 5\nCOUNT = 1\nCOUNT += 1\nif COUNT:\n    from json import dumps\n"
     text = project(script, **{"common.tools": tools})
-    assert output(text, tmp_path) == "2 {'a': ['a', 'b']} 1 2\n"
+    assert output(text, tmp_path) == "2 {'a': ['a', 'b']} 1 2 1\n"
+
+
+def test_a_class_with_a_base_keeps_the_methods_that_its_base_calls(project, tmp_path):
+    script = "import json\n\nfrom common.tools import Encoder\n\n"
+    script += "print(json.dumps({1j}, cls=Encoder))\n"
+    tools = "import json\n\n\nclass Encoder(json.JSONEncoder):\n    kind = str\n\n"
+    tools += "    def default(self, o):\n        return str(o)\n"
+    assert output(project(script, **{"common.tools": tools}), tmp_path) == '"{1j}"\n'
 
 
 def test_modules_that_meet_in_a_function_are_no_circle(project, tmp_path):
@@ -129,6 +137,16 @@ def test_modules_that_meet_in_a_function_are_no_circle(project, tmp_path):
     text = project(script, **{"common.a": a, "common.b": b})
     assert output(text, tmp_path) == "2\n"
     assert "import" not in text
+
+
+def test_what_one_module_imports_for_types_another_may_use(project, tmp_path):
+    script = "import decimal\n\nfrom common.tools import f\n\nTWO = decimal.Decimal(2)\n"
+    script += "print(f(TWO))\n"
+    tools = "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    import decimal\n\n\n"
+    tools += 'def f(x: "decimal.Decimal") -> "int | decimal.Decimal":\n    return x\n'
+    text = project(script, **{"common.tools": tools})
+    assert output(text, tmp_path) == "2\n"
+    assert text.count("import decimal") == 1 and "TYPE_CHECKING" not in text
 
 
 def test_imports_in_functions_go_where_they_are_the_project_s(project, tmp_path):
