@@ -109,7 +109,9 @@ class Module:
         symbols = symtable(self.text(piece.lines), self.file, "exec").get_symbols()
         names = {each.get_name() for each in symbols if each.is_assigned() or each.is_imported()}
         if isinstance(piece.node, ast.Assign) and not names:  # test_loop.__test__ = False
-            names = {each.id for each in ast.walk(piece.node) if isinstance(each, ast.Name)}
+            names = {
+                each.id for each in ast.walk(piece.node.targets[0]) if isinstance(each, ast.Name)
+            }
         if not names and not self.is_script:
             raise self.refuse(piece.node, "a statement that acts when the module is imported")
         self.pieces.append(piece)
@@ -224,7 +226,7 @@ class File:
         for module in [*self.modules.values(), script]:
             kept = [self.text(piece) for piece in module.pieces if piece in self.kept]
             if kept:
-                parts.append(f"\n\n# {'-' * 8} {module.file} {'-' * (86 - len(module.file))}\n\n")
+                parts.append(f"\n\n# {'-' * 8} {module.file} {'-' * (86 - len(module.file))}\n")
                 parts += kept if module is script else [*module.docstring, *kept]
         return "\n".join(parts) + "\n"
 
