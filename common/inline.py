@@ -109,9 +109,7 @@ class Module:
         symbols = symtable(self.text(piece.lines), self.file, "exec").get_symbols()
         names = {each.get_name() for each in symbols if each.is_assigned() or each.is_imported()}
         if isinstance(piece.node, ast.Assign) and not names:  # test_loop.__test__ = False
-            names = {
-                each.id for each in ast.walk(piece.node.targets[0]) if isinstance(each, ast.Name)
-            }
+            names = {n.id for n in ast.walk(piece.node.targets[0]) if isinstance(n, ast.Name)}
         if not names and not self.is_script:
             raise self.refuse(piece.node, "a statement that acts when the module is imported")
         self.pieces.append(piece)
