@@ -264,14 +264,17 @@ def test_a_mistake_is_one_line_and_status_2(course, tmp_path, capsys):
     (course / "hw1").mkdir()
     (course / "hw1" / "__init__.py").write_text('ASKED = {"q": []}')
     (course / "hw1" / "q.py").write_text("from math import *\n")
-    (course / "hw2").mkdir()
-    (course / "hw2" / "__init__.py").write_text('ASKED = {"q": []}')
-    (course / "hw2" / "q.py").write_text("print(answer)\n")
+    twice = "from os import path\nfrom sys import path\n\nprint(path)\n"
+    for homework, source in {"hw2": "print(answer)\n", "hw3": twice}.items():
+        (course / homework).mkdir()
+        (course / homework / "__init__.py").write_text('ASKED = {"q": []}')
+        (course / homework / "q.py").write_text(source)
     for arguments, message in [
-        (["hw9"], "came hw9, allowed is hw0, hw1, hw2"),
+        (["hw9"], "came hw9, allowed is hw0, hw1, hw2, hw3"),
         (["hw0", "--out", str(tmp_path / "file")], "argument --out: "),
         (["hw1", "--out", str(tmp_path)], "hw1/q.py, line 1: cannot be inlined"),
         (["hw2", "--out", str(tmp_path)], "hw2/q.py cannot be inlined: Undefined name `answer`"),
+        (["hw3", "--out", str(tmp_path)], "hw3/q.py cannot be inlined: Redefinition of unused"),
     ]:
         assert main(arguments, course) == 2
         error = capsys.readouterr().err
