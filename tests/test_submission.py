@@ -120,10 +120,10 @@ def test_a_file_is_tidy(homework, question, starter, tmp_path):
 def test_a_file_gives_the_script_s_results_without_the_project(
     homework, question, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)  # as in the other process
     text = made(homework, question)
     arguments = quick(question, text)
     text = blanked(text, OPEN.get(question, []), "")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)  # as in the other process
     (tmp_path / f"{question}.py").write_text(text, encoding="utf-8")
     alone = started(tmp_path, "-c", WITHOUT, f"{question}.py", *arguments)
     threads = torch.get_num_threads()
