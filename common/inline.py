@@ -2,445 +2,237 @@
 
     text = one_file(root, "hw7.kmeans")
 
-Definitions are copied as they are written, comments included. What the script does not use is left
-out, down to the methods of classes without a base. Names change only where a module's name goes
-(`plots.curves` becomes `curves`), or where two modules give one name to different things.
+Definitions are copied as they are written, comments included, a module's after those of the modules
+that it imports. What nothing kept mentions is left out, down to the methods of classes without a
+base. Names stay as they are, so that none may mean two things; `plots.curves` becomes `curves`.
 """
 
 import ast
+import builtins
 import re
-import textwrap
-from collections.abc import Iterator
-from itertools import takewhile
 from pathlib import Path
+from symtable import symtable
 
 from common.faults import UserError
-from common.scopes import Import, Use, Uses, bound, spelled
 
-WIDTH = 100
+IMPORTS = (ast.Import, ast.ImportFrom)
 HERE = "Path(__file__).resolve().parent"  # the folder of the file; parents[1] is the repository
-BAR = '''try:
-    from tqdm import tqdm
-except ImportError:
-
-    class tqdm:
-        """Stands in for the progress bar where tqdm is not installed, and shows nothing."""
-
-        def __init__(self, iterable=(), *args, **kwargs):
-            self.iterable = iterable
-
-        def __iter__(self):
-            return iter(self.iterable)
-
-        def update(self, n=1):
-            """Nothing is shown."""
-
-        def close(self):
-            """Nothing was opened."""
-'''
+# What has no place in one file, or another meaning there; the last two in the script alone not.
+BARRED = r"import_module|(?<![\w.])__(import|file|doc|name)__"
 
 
 class Piece:
     """A top-level statement, or a method that may be left out, with the comments above it.
 
     Attributes:
-        first, last: its lines are module.lines[first:last].
-        names: what it defines; () for a statement such as `test_loop.__test__ = False`.
-        uses, attributes: the names from outside, and all names after a dot.
-        methods: by name, those of a class without base that go where nothing mentions them.
+        lines: their numbers in the module, from 0.
+        methods: those of a class without a base, each a piece of its own.
+        nodes: the syntax of the rest, and of the types in quotes.
     """
 
-    def __init__(self, module: "Module", node: ast.stmt, first: int, in_class: bool = False):
-        self.module, self.node = module, node
-        self.first, self.last = first, node.end_lineno
-        self.names = bound([node])
-        self.methods: dict[str, Piece] = {}
-        if isinstance(node, ast.ClassDef) and not node.bases and not module.is_script:
-            for before, method in zip(node.body, node.body[1:]):
-                if isinstance(method, ast.FunctionDef) and not method.name.startswith("__"):
-                    self.methods[method.name] = Piece(module, method, before.end_lineno, True)
-        uses = Uses(module.file, {piece.node for piece in self.methods.values()}, in_class)
-        uses.visit(node)
-        self.uses, self.attributes, self.inner = uses.found, uses.attributes, uses.imports
-
-    @property
-    def is_block(self) -> bool:
-        return isinstance(self.node, (ast.FunctionDef, ast.ClassDef))
+    def __init__(self, module: "Module", node: ast.stmt, first: int):
+        self.module, self.node, self.lines = module, node, range(first, node.end_lineno)
+        self.methods: list[Piece] = []
+        if isinstance(node, ast.ClassDef) and not node.bases:
+            for before, each in zip(node.body[:-1], node.body[1:]):
+                if isinstance(each, ast.FunctionDef) and not each.name.startswith("__"):
+                    self.methods.append(Piece(module, each, before.end_lineno))
+                    node.body.remove(each)
+        self.nodes = list(ast.walk(node))
+        for each in list(self.nodes):
+            quoted = getattr(each, "annotation", None) or getattr(each, "returns", None)
+            if isinstance(quoted, ast.Constant) and isinstance(quoted.value, str):
+                self.nodes += ast.walk(ast.parse(quoted.value, mode="eval"))
 
 
 class Module:
     """A module of the project, cut into pieces.
 
     Attributes:
-        imports: name → `Import`, at the top, under TYPE_CHECKING and, of the project, in functions.
-        needs: the project's modules that must come before it.
-        cuts: [first, last) of the lines of the imports in functions that are no longer needed.
+        docstring: its lines.
+        of: name → the pieces that define it, or set something of it.
+        own: imported name → the module of the project and the name there; "": the module itself.
+        others: imported name → lines of all other imports at the top → whether for types only.
+        needs: module of the project that it imports → whether at the top.
+        inner: the imports in functions, each with whether it is of the project.
     """
 
-    def __init__(self, project: "Project", name: str, is_script: bool):
-        self.project, self.is_script = project, is_script
-        path = project.path(name)
-        self.file = path.relative_to(project.root).as_posix()
-        source = path.read_bytes()
-        self.lines = source.splitlines()  # of bytes: ast counts its columns in them
-        tree = ast.parse(source)
-        self.docstring = ast.get_docstring(tree) or ""
-        self.head = tree.body[0].end_lineno if self.docstring else 0  # the lines of the docstring
-        self.imports: dict[str, Import] = {}
-        self.needs: list[str] = []
-        self.cuts: list[tuple[int, int]] = []
+    def __init__(self, root: Path, name: str, is_script: bool):
+        self.root, self.is_script = root, is_script
+        path = root / f"{name.replace('.', '/')}.py"
+        path = path if path.exists() else path.with_suffix("") / "__init__.py"
+        self.file = path.relative_to(root).as_posix()
+        self.lines = path.read_text(encoding="utf-8").split("\n")
         self.pieces: list[Piece] = []
-        self.take_inner_imports(tree)
-        end = 0
-        for node in tree.body:
-            self.take(node, end)
+        self.of: dict[str, list[Piece]] = {}
+        self.own: dict[str, tuple[str, str]] = {}
+        self.others: dict[str, dict[str, bool]] = {}
+        self.needs: dict[str, bool] = {}
+        self.inner: list[tuple[ast.stmt, bool]] = []
+        tree = ast.parse("\n".join(self.lines))
+        end = tree.body[0].end_lineno if ast.get_docstring(tree) else 0
+        self.docstring = self.lines[:end]
+        types = [node for node in tree.body if is_if(node, "TYPE_CHECKING")]
+        top = [*tree.body, *(each for node in types for each in node.body)]
+        for node in [each for each in ast.walk(tree) if isinstance(each, IMPORTS)]:
+            self.take_import(node, node in tree.body, node in top)
+        for node in tree.body[bool(end) :]:
+            main = is_if(node, "__name__ == '__main__'") and not is_script
+            if not isinstance(node, IMPORTS) and node not in types and not main:
+                self.take(Piece(self, node, end))
             end = node.end_lineno
-        self.of: dict[str, Piece] = {}
-        for piece in self.pieces:
-            for name in sorted(piece.names):
-                if self.of.setdefault(name, piece) is not piece:
-                    raise self.refuse(piece.node.lineno, f"{name} is defined a second time")
 
-    def refuse(self, line: int, why: str) -> UserError:
-        return UserError(f"{self.file}, line {line}: cannot be inlined: {why}")
+    def refuse(self, node: ast.AST, why: str) -> UserError:
+        return UserError(f"{self.file}, line {node.lineno}: cannot be inlined: {why}")
 
-    def take(self, node: ast.stmt, end: int) -> None:
-        """Sort a top-level statement in, whose predecessor ends in line `end`."""
-        guard = ast.unparse(node.test) if isinstance(node, ast.If) else ""
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            self.add_imports(node)
-        elif self.is_typing(node):
-            for each in node.body:
-                self.add_imports(each, typing=True)
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            pass  # the docstring
-        elif not guard.startswith("__name__ ==") or self.is_script:
-            piece = Piece(self, node, end)
-            if not (self.is_script or piece.names or isinstance(node, ast.Assign)):
-                raise self.refuse(node.lineno, "a statement that acts when the module is imported")
-            self.pieces.append(piece)
+    def take_import(self, node: ast.Import | ast.ImportFrom, first: bool, top: bool) -> None:
+        source = getattr(node, "module", None)
+        package = (source or node.names[0].name).partition(".")[0]
+        own = (self.root / package / "__init__.py").exists()
+        for each in node.names:
+            unclear = own and (each.asname or not source)
+            if each.name == "*" or getattr(node, "level", 0) or unclear:
+                raise self.refuse(node, "write it as: from module import name")
+            bound = each.asname or each.name.partition(".")[0]
+            if own:
+                inside = f"{source}.{each.name}"
+                is_module = (self.root / f"{inside.replace('.', '/')}.py").exists()
+                need = inside if is_module else source
+                self.own[bound] = need, "" if is_module else each.name
+                self.needs[need] = first or self.needs.get(need, False)
+            elif top:
+                self.others.setdefault(bound, {})[spelled(node, each)] = not first
+        if not top:
+            self.inner.append((node, own))
 
-    def take_inner_imports(self, tree: ast.Module) -> None:
-        """Imports of the project's own modules in functions: to the others, out of the tree."""
-        for node in ast.walk(tree):
-            for field in ("body", "orelse", "finalbody", "handlers"):
-                body = getattr(node, field, None)
-                if node is tree or not isinstance(body, list) or self.is_typing(node):
-                    continue
-                for each in [each for each in body if self.is_own_import(each)]:
-                    body.remove(each)
-                    self.cut(each)
-                    self.add_imports(each, inner=True)
+    def take(self, piece: Piece) -> None:
+        symbols = symtable(self.text(piece.lines), self.file, "exec").get_symbols()
+        names = {each.get_name() for each in symbols if each.is_assigned() or each.is_imported()}
+        if isinstance(piece.node, ast.Assign) and not names:  # test_loop.__test__ = False
+            names = {n.id for n in ast.walk(piece.node.targets[0]) if isinstance(n, ast.Name)}
+        if not names and not self.is_script:
+            raise self.refuse(piece.node, "a statement that acts when the module is imported")
+        self.pieces.append(piece)
+        for name in names:
+            self.of.setdefault(name, []).append(piece)
 
-    def is_typing(self, node: ast.AST) -> bool:
-        return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
-
-    def is_own_import(self, node: ast.AST) -> bool:
-        return isinstance(node, (ast.Import, ast.ImportFrom)) and any(
-            self.project.owns(each.source) for each in spelled(node)
-        )
-
-    def cut(self, node: ast.stmt) -> None:
-        """Leave out an import in a function, and the blank line after it."""
-        blank = not self.lines[node.end_lineno].strip()
-        self.cuts.append((node.lineno - 1, node.end_lineno + blank))
-
-    def add_imports(self, node: ast.stmt, typing: bool = False, inner: bool = False) -> None:
-        for each in spelled(node, typing):
-            if each.name == "*" or each.source.startswith("."):
-                raise self.refuse(node.lineno, "name each import: no star, no relative import")
-            if self.project.owns(each.source):
-                if not each.name:
-                    raise self.refuse(node.lineno, f"write: from … import …, for {each.source}")
-                if not typing and not inner:
-                    self.needs.append(self.project.home(each))
-            if self.imports.setdefault(each.bound, each) != each:
-                raise self.refuse(node.lineno, f"{each.bound} is imported twice, in two meanings")
+    def text(self, numbers) -> str:
+        return "\n".join(self.lines[i] for i in sorted(numbers))
 
 
-class Project:
-    """The repository's modules, each read once."""
+def is_if(node: ast.AST, end: str) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test).endswith(end)
+
+
+def spelled(node: ast.Import | ast.ImportFrom, name: ast.alias) -> str:
+    """The import of one of a statement's names."""
+    source = f"from {node.module} " if isinstance(node, ast.ImportFrom) else ""
+    return f"{source}import {ast.unparse(name)}"
+
+
+class File:
+    """The one file: its modules in their order, the pieces that it keeps, and its imports.
+
+    Attributes:
+        imports: line → whether it is for types only.
+        home: name → where it is defined.
+    """
 
     def __init__(self, root: Path, script: str):
         self.root, self.script = root, script
         self.modules: dict[str, Module] = {}
-
-    def owns(self, name: str) -> bool:
-        return (self.root / name.partition(".")[0] / "__init__.py").exists()
-
-    def path(self, name: str) -> Path:
-        path = self.root / name.replace(".", "/")
-        return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-
-    def home(self, each: Import) -> str:
-        """The module that `from source import name` brings in, or in which the name stands."""
-        inside = f"{each.source}.{each.name}"
-        return inside if self.path(inside).exists() else each.source
-
-    def module(self, name: str) -> Module:
-        if name not in self.modules:
-            self.modules[name] = Module(self, name, name == self.script)
-        return self.modules[name]
-
-    def ordered(self) -> list[Module]:
-        """The modules that were read, each after what it needs when it is imported.
-
-        Raises:
-            UserError: modules import each other in a circle.
-        """
-        done: dict[str, Module] = {}
-
-        def visit(name: str, path: list[str]) -> None:
-            if name in path:
-                raise UserError(f"cannot be inlined: a circle of imports, "
-                                f"{' → '.join([*path[path.index(name) :], name])}")  # fmt: skip
-            module = self.module(name)
-            for need in module.needs:
-                visit(need, [*path, name])
-            done.setdefault(name, module)
-
-        package = self.script.partition(".")[0]
-        for name in sorted(self.modules, key=lambda name: (name.startswith(package), name)):
-            visit(name, [])  # what is shared comes first
-        done[self.script] = done.pop(self.script)
-        return list(done.values())
-
-    def meaning(self, module: Module, use: Use) -> tuple[Piece, str] | Import | None:
-        """What a name stands for: a definition of the project, an import, or a built-in: None."""
-        if use.name in module.of:
-            return module.of[use.name], use.name
-        each = module.imports.get(use.name)
-        if each is None or not self.owns(each.source):
-            return each
-        home = self.home(each)
-        name = each.name if home == each.source else use.attribute
-        if name is None:
-            raise module.refuse(use.line, f"it uses the module {use.name} itself, as a value")
-        found = self.meaning(self.module(home), Use(name, use.line))
-        if found is None:
-            raise module.refuse(use.line, f"{home} has no {name}")
-        return found
-
-    def written(self, module: Module, use: Use) -> tuple[int, str]:
-        """Where in the line the use ends, and its text: with the attribute where it goes, too."""
-        each = module.imports.get(use.name)
-        is_module = each and use.name not in module.of and self.owns(each.source)
-        if is_module and self.home(each) != each.source:
-            return use.attribute_end, f"{use.name}.{use.attribute}"
-        return use.end, use.name
-
-
-class File:
-    """The one file: what it keeps, and what everything in it is called."""
-
-    def __init__(self, root: Path, script: str):
-        self.project = Project(root, script)
-        self.script = self.project.module(script)
-        self.kept: dict[Piece, None] = {}  # a set, in the order of finding
-        self.uses: list[tuple[Piece, Use, tuple[Piece, str] | Import | None]] = []
-        self.keep(list(self.script.pieces))
-        self.modules = self.project.ordered()
-        self.imports = self.merged_imports()
-        self.names = self.final_names()
-
-    def keep(self, todo: list[Piece]) -> None:
-        """Keep those pieces and all that they use."""
-        attributes: set[str] = set()
+        self.read(script, ())
+        self.kept: set[Piece] = set()
+        self.imports: dict[str, bool] = {}
+        self.home = dict.fromkeys(dir(builtins), "Python itself")
+        todo = self.modules[script].pieces
         while todo:
             for piece in todo:
-                if piece not in self.kept:
-                    self.kept[piece] = None
-                    attributes |= piece.attributes
-                    self.look_up(piece)
-            methods = (m for piece in self.kept for m in piece.methods.items())
-            found = [method for name, method in methods if name in attributes]
-            found += [meaning[0] for _, _, meaning in self.uses if isinstance(meaning, tuple)]
-            todo = [piece for piece in [*found, *self.followers()] if piece not in self.kept]
+                self.keep(piece)
+            mentioned = {getattr(node, "attr", "") for piece in self.kept for node in piece.nodes}
+            methods = {method for piece in self.kept for method in piece.methods} - self.kept
+            todo = [method for method in methods if method.node.name in mentioned]
 
-    def look_up(self, piece: Piece) -> None:
-        """Add what the names in a piece mean to `uses`."""
-        for use in piece.uses:
-            meaning = self.project.meaning(piece.module, use)
-            self.uses.append((piece, use, meaning))
-            own = piece.module.is_script or use.name not in ("__doc__", "__name__")
-            if not own and meaning is None:
-                raise piece.module.refuse(use.line, f"{use.name} would be the script's")
+    def read(self, name: str, above: tuple[str, ...]) -> None:
+        """Read a module, after those that it imports at the top and before the others."""
+        if name in above:
+            raise UserError(f"cannot be inlined: a circle of imports, {' → '.join([*above, name])}")
+        if name not in self.modules:
+            module = Module(self.root, name, name == self.script)
+            for need in [need for need, first in module.needs.items() if first]:
+                self.read(need, (*above, name))
+            self.modules[name] = module
+            for need in module.needs:
+                self.read(need, ())
 
-    def followers(self) -> Iterator[Piece]:
-        """Assignments to an attribute of what is kept: `test_loop.__test__ = False`."""
-        for module in self.project.modules.values():
-            for piece in module.pieces:
-                owners = {module.of.get(use.name) for use in piece.uses[:1]}
-                if not piece.names and owners & self.kept.keys():
-                    yield piece
+    def keep(self, piece: Piece) -> None:
+        """Keep a piece and all that it uses."""
+        if piece not in self.kept:
+            self.kept.add(piece)
+            for node in piece.nodes:
+                if isinstance(node, ast.Name):
+                    self.use(piece, node.id, "")
+                elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                    self.use(piece, node.value.id, node.attr)
 
-    def merged_imports(self) -> dict[str, Import]:
-        """The imports at the top, by the name they bind; those for types only where they are."""
-        found: dict[str, Import] = {}
-        for piece, use, each in self.uses:
-            if isinstance(each, Import):
-                first = found.setdefault(each.bound, each)
-                if first.text != each.text:
-                    raise piece.module.refuse(
-                        use.line, f"{each.bound} is {first.text} elsewhere, {each.text} here"
-                    )
-                if first.typing and not each.typing:
-                    found[each.bound] = each
-        return found
+    def use(self, piece: Piece, name: str, attribute: str) -> None:
+        """Keep what `name`, or `name.attribute`, means in a piece."""
+        module = piece.module
+        if name in module.own:
+            source, original = module.own[name]
+            module, name = self.modules[source], original or attribute
+            local = {getattr(node, "arg", None) or getattr(node, "id", None) for node in piece.nodes
+                     if not isinstance(getattr(node, "ctx", None), ast.Load)}  # fmt: skip
+            if not original and name in local:
+                raise piece.module.refuse(piece.node, f"{name} is a local variable, too")
+        found = module.of.get(name, [])
+        others = {} if found else module.others.get(name, {})
+        home = module.file if found else "an import"
+        if (found or others) and self.home.setdefault(name, home) != home:
+            raise UserError(f"{name} is of {self.home[name]} and of {home}: rename one")
+        for each in found:
+            self.keep(each)
+        for line, typing in others.items():
+            self.imports[line] = self.imports.get(line, True) and typing
 
-    def final_names(self) -> dict[tuple[Piece, str], str]:
-        """What each definition is called: as it is written, else with its module before it.
-
-        A plain name is taken if something else has it already, or if, where it would replace
-        `module.name`, a local variable has it.
-        """
-        hidden: dict[tuple[Piece, str], set[str]] = {}
-        for piece, use, meaning in self.uses:
-            if isinstance(meaning, tuple):
-                renamed = self.project.written(piece.module, use)[1] != meaning[1]
-                hidden.setdefault(meaning, set()).update(use.hidden if renamed else ())
-        taken = set(self.imports) | {use.name for _, use, meaning in self.uses if meaning is None}
-        names: dict[tuple[Piece, str], str] = {}
-        for module in [self.script, *self.modules]:
-            for piece in module.pieces:
-                for name in sorted(piece.names) if piece in self.kept else ():
-                    if (piece, name) in names:
-                        continue
-                    final = name
-                    if name in taken or name in hidden.get((piece, name), ()):
-                        final = prefixed(Path(module.file).stem, name)
-                    if final in taken:
-                        raise module.refuse(piece.node.lineno, f"{final} has two meanings")
-                    taken.add(final)
-                    names[piece, name] = final
-        return names
-
-    def edits(self, piece: Piece) -> list[tuple[int, int, int, str]]:
-        """(line, column, end, text instead) of the names in a piece that change."""
-        edits = []
-        for owner, use, meaning in self.uses:
-            if owner is not piece or not isinstance(meaning, tuple):
-                continue
-            final = self.names[meaning]
-            end, text = self.project.written(piece.module, use)
-            if text == final:
-                continue
-            if final in use.hidden:
-                raise piece.module.refuse(use.line, f"{final} is a local variable, too")
-            if piece.module.lines[use.line - 1][use.column : end] != text.encode():
-                raise piece.module.refuse(use.line, f"{text} is not to be found in its line")
-            edits.append((use.line - 1, use.column, end, final))
-        return sorted(edits, reverse=True)
-
-    def source(self, piece: Piece) -> str:
+    def text(self, piece: Piece) -> str:
         """A piece as it stands in the file."""
         module = piece.module
-        lines: list[bytes | None] = list(module.lines)
-        for part in [piece, *piece.methods.values()]:
-            if part in self.kept:
-                for line, column, end, text in self.edits(part):
-                    lines[line] = lines[line][:column] + text.encode() + lines[line][end:]
-                for node in part.inner:
-                    if all(self.has(each) for each in spelled(node)):
-                        module.cut(node)
-            else:
-                lines[part.first : part.last] = [None] * (part.last - part.first)
-        for first, last in module.cuts:
-            lines[first:last] = [None] * (last - first)
-        kept = [line for line in lines[piece.first : piece.last] if line is not None]
-        text = b"\n".join(kept).decode().strip("\n")
+        gone = [each.lines for each in piece.methods if each not in self.kept]
+        for node, own in module.inner:
+            if own or all(self.imports.get(spelled(node, n)) is False for n in node.names):
+                blank = not module.lines[node.end_lineno].strip()
+                gone.append(range(node.lineno - 1, node.end_lineno + blank))
+        text = module.text(set(piece.lines).difference(*gone))
+        for alias, (source, name) in module.own.items():
+            if not name:
+                names = "|".join(self.modules[source].of)
+                text = re.sub(rf"(?<![\w.]){alias}\.(?=({names})\b)", "", text)
         text = text.replace("Path(__file__).resolve().parents[1]", HERE)
-        if "__file__" in text.replace(HERE, ""):
-            raise module.refuse(piece.node.lineno, "a place beside __file__ other than parents[1]")
+        found = re.search(BARRED, text.replace(HERE, ""))
+        if found and not (module.is_script and found[0] in ("__doc__", "__name__")):
+            raise module.refuse(piece.node, f"{found[0]} does not work in a file that stands alone")
         return text
 
-    def has(self, each: Import) -> bool:
-        """Whether an import in a function is at the file's top as well."""
-        top = self.imports.get(each.bound)
-        return top is not None and not top.typing and top.text == each.text
-
     def __str__(self) -> str:
-        name = Path(self.script.file).name
-        head = b"\n".join(self.script.lines[: self.script.head]).decode()
-        head = head.replace(f"python {self.script.file}", f"python {name}")
-        parts = [f"{head}\n\n{import_block(self.imports)}"]
-        for module in self.modules:
-            kept = [piece for piece in module.pieces if piece in self.kept]
-            if not kept:
-                continue
-            after = banner(module.file, "" if module.is_script else module.docstring)
-            for before, piece in zip([None, *kept], kept):
-                close = before and not before.is_block and not piece.is_block
-                lines = takewhile(lambda line: not line, module.lines[piece.first :])
-                parts.append(
-                    "\n" * (len(list(lines)) if close else 2) + after + self.source(piece) + "\n"
-                )
-                after = ""
-        return "".join(parts)
+        script = self.modules.pop(self.script)
+        head = "\n".join(script.docstring)
+        parts = [head.replace(f"python {script.file}", f"python {Path(script.file).name}")]
+        parts += sorted(line for line, typing in self.imports.items() if not typing)
+        if typing := sorted(f"    {line}" for line, typing in self.imports.items() if typing):
+            parts += ["from typing import TYPE_CHECKING", "if TYPE_CHECKING:", *typing]
+        for module in [*self.modules.values(), script]:
+            kept = [self.text(piece) for piece in module.pieces if piece in self.kept]
+            if kept:
+                parts.append(f"\n\n# {'-' * 8} {module.file} {'-' * (86 - len(module.file))}\n")
+                parts += kept if module is script else [*module.docstring, *kept]
+        return "\n".join(parts) + "\n"
 
 
-def prefixed(stem: str, name: str) -> str:
-    """sketch and WIDTH: SKETCH_WIDTH; sketch and Box: SketchBox; sketch and box: sketch_box."""
-    if name.isupper():
-        return f"{stem.upper()}_{name}"
-    return f"{stem.title()}{name}" if name[0].isupper() else f"{stem}_{name}"
-
-
-def banner(file: str, docstring: str) -> str:
-    """The heading of what comes from a file, with its docstring as comments."""
-    lines = [f" {file} ".join(["-" * 8, "-" * (WIDTH - 12 - len(file))])]
-    for paragraph in docstring.split("\n\n") if docstring else ():
-        verbatim = paragraph.startswith(" ")
-        lines += paragraph.split("\n") if verbatim else textwrap.wrap(paragraph, WIDTH - 2)
-        lines.append("")
-    return "\n".join(f"# {line}".rstrip() for line in lines).rstrip("#\n") + "\n\n\n"
-
-
-def import_block(imports: dict[str, Import]) -> str:
-    """The imports in the usual order; the progress bar's with a stand-in."""
-    top = [each for each in imports.values() if not each.typing]
-    typing = [each for each in imports.values() if each.typing]
-    if typing:
-        top.append(Import("typing", "TYPE_CHECKING", "TYPE_CHECKING"))
-    bars = [each for each in top if each.text == "from tqdm import tqdm"]
-    blocks = []
-    for standard in (True, False):
-        chosen = [each for each in top if each.is_standard is standard and each not in bars]
-        blocks.append("".join(import_lines(chosen)))
-    if typing:
-        lines = "".join(import_lines(typing))
-        blocks.append("if TYPE_CHECKING:\n" + textwrap.indent(lines, "    "))
-    return "\n".join(filter(None, [*blocks, *(BAR for _ in bars)]))
-
-
-def import_lines(imports: list[Import]) -> Iterator[str]:
-    """`import …` first, then `from … import …`, one for each module, its names sorted."""
-    yield from sorted(f"{each.text}\n" for each in imports if each.name is None)
-    members: dict[tuple[str, str], list[str]] = {}
-    for each in imports:
-        if each.name:
-            renamed = each.member if each.member != each.name else ""  # on a line of its own
-            members.setdefault((each.source, renamed), []).append(each.member)
-    for (source, _), names in sorted(members.items(), key=lambda item: item[0][0].lower()):
-        names.sort(key=lambda name: (kind(name), name))
-        line = f"from {source} import {', '.join(names)}\n"
-        if len(line) > WIDTH + 1:
-            line = f"from {source} import (\n" + "".join(f"    {n},\n" for n in names) + ")\n"
-        yield line
-
-
-def kind(name: str) -> int:
-    """Constants are sorted before classes, and classes before the rest."""
-    return 0 if re.fullmatch(r"[A-Z0-9_]{2,}", name) else 1 if name[0].isupper() else 2
-
-
-def one_file(root: Path, script: str, header: str = "") -> str:
+def one_file(root: Path, script: str) -> str:
     """The source of the module `script` under `root` as a file that needs nothing of the project.
-
-    Args:
-        header: comments above it.
 
     Raises:
         UserError: something in it cannot be inlined; names the file and the line.
     """
-    return header + str(File(root, script))
+    return str(File(root, script))

@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from tqdm import tqdm
 
 from common.data import Batches
 from common.faults import UserError
+from common.progress import tqdm
 
 Measure = Callable[[Tensor, Tensor], Tensor]
 NO_METRICS: Mapping[str, Measure] = {}

@@ -18,7 +18,7 @@ import zipfile
 from pathlib import Path
 
 from common.faults import UserError, write_file
-from common.inline import WIDTH, one_file
+from common.inline import one_file
 from common.options import Parser
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,41 +43,49 @@ def asked(root: Path, homework: str) -> dict[str, list[str]]:
 
 def submission(root: Path, homework: str, question: str, blank: list[str] | None = None) -> str:
     """A question's file; with `blank`, the starting file without those bodies."""
-    what = "The starting file of" if blank else "Made from"
-    text = one_file(
-        root,
-        f"{homework}.{question}",
+    what, option = ("The starting file of", " --starter") if blank else ("Made from", "")
+    text = (
         f"# {what} {homework}/{question}.py, with all that it uses of the course's code, by\n"
-        f"# python -m common.submission {homework}{' --starter' if blank else ''}\n",
+        f"# python -m common.submission {homework}{option}\n"
+        f"{one_file(root, f'{homework}.{question}')}"
     )
     if blank:
         text = blanked(text, blank, f"{homework}/__init__.py")
-    return tidied(text)
+    return tidied(text, f"{homework}/{question}.py")
 
 
-def tidied(text: str) -> str:
-    """The source formatted as the repository's, where ruff is installed; else as it is."""
+def tidied(text: str, file: str) -> str:
+    """The source with its imports sorted and formatted as the repository's.
+
+    Raises:
+        UserError: ruff is not installed, or finds a name without a meaning or an import with two.
+    """
     if importlib.util.find_spec("ruff") is None:
-        return text
-    command = [sys.executable, "-m", "ruff", "format", "--isolated", f"--line-length={WIDTH}", "-"]
-    return subprocess.run(
-        command, input=text.encode(), capture_output=True, check=True
-    ).stdout.decode()
+        raise UserError("ruff formats the files: python -m pip install -r requirements.txt")
+    for command in ("check --fix --quiet --output-format=concise --select=I,F811,F821", "format"):
+        ruff = [sys.executable, "-m", "ruff", *command.split(), "--isolated", "--line-length=100"]
+        run = subprocess.run([*ruff, "-"], input=text.encode(), capture_output=True)
+        if run.returncode:
+            why = run.stderr.decode().splitlines()[0].split(": ", 1)[-1]  # without the place
+            raise UserError(f"{file} cannot be inlined: {re.sub('^F[0-9]+ ', '', why)}")
+        text = run.stdout.decode()
+    return text
 
 
 def blanked(text: str, names: list[str], declared: str) -> str:
     """The source with a "to do" that raises for the bodies of those functions and methods.
 
     Args:
-        names: as "KMeans.forward"; their signatures and docstrings stay.
+        names: as "KMeans.forward"; their signatures, with what stands above them, and their
+            docstrings stay.
         declared: the file that lists the names, for the message.
 
     Raises:
         UserError: one of the names is not there.
     """
     lines = text.split("\n")
-    bodies = {name: body(text, name, declared) for name in names}
-    for name, (first, last, indent) in sorted(bodies.items(), key=lambda item: -item[1][0]):
+    bodies = [(*body(text, name, declared), name) for name in names]
+    for first, last, indent, name in sorted(bodies, reverse=True):
         todo = f'raise UserError("to do: {name}")  # write this part in place of this line'
         lines[first:last] = [indent + todo]
     return "\n".join(lines)
@@ -85,21 +93,19 @@ def blanked(text: str, names: list[str], declared: str) -> str:
 
 def body(text: str, name: str, declared: str) -> tuple[int, int, str]:
     """Where the body of a function begins and ends after its docstring, and its indentation."""
-    nodes = ast.parse(text).body
+    node = ast.parse(text)
     for part in name.split("."):
-        found = [node for node in nodes if getattr(node, "name", None) == part]
-        nodes = found[0].body if found else []
-    if not found or not isinstance(found[0], ast.FunctionDef):
+        found = [each for each in node.body if getattr(each, "name", None) == part]
+        node = found[0] if found else ast.Module([])
+    if not isinstance(node, ast.FunctionDef):
         raise UserError(f"{declared}: ASKED names {name}, and no function or method is called so")
-    first, last = nodes[0], nodes[-1].end_lineno
-    lines = text.split("\n")
-    if ast.get_docstring(found[0]) is not None:
-        begin = first.end_lineno
-    else:
+    first, lines = node.body[0], text.split("\n")
+    begin = first.end_lineno
+    if ast.get_docstring(node) is None:
         begin = first.lineno - 1
         while re.fullmatch(r"\s*(#.*)?", lines[begin - 1]):  # comments above the first statement
             begin -= 1
-    return begin, last, " " * first.col_offset
+    return begin, node.end_lineno, " " * first.col_offset
 
 
 def archive(files: dict[str, bytes]) -> bytes:
@@ -107,9 +113,7 @@ def archive(files: dict[str, bytes]) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as target:
         for name, data in files.items():
-            info = zipfile.ZipInfo(name)  # dated 1980
-            info.external_attr = 0o644 << 16
-            target.writestr(info, data, zipfile.ZIP_DEFLATED)
+            target.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)  # dated 1980
     return content.getvalue()
 
 
@@ -121,14 +125,11 @@ def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
     parser.add_argument("--out", type=Path, default=root / "submission", help="output folder")
     args = parser.parse_args(argv)
     try:
-        questions = asked(root, args.homework)
-        files = {
-            f"{question}.py": submission(
-                root, args.homework, question, names if args.starter else None
-            ).encode()
-            for question, names in questions.items()
-        }
         name = args.homework + "-starter" * args.starter
+        files = {}
+        for question, blank in asked(root, args.homework).items():
+            text = submission(root, args.homework, question, blank if args.starter else None)
+            files[f"{question}.py"] = text.encode()
         written = {args.out / name / file: content for file, content in files.items()}
         if args.zip:
             written[args.out / f"{name}.zip"] = archive(files)

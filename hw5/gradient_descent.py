@@ -22,7 +22,6 @@ from common.run import Run, run_parts
 ETAS = (0.02, 0.05, 0.1)  # the handout's learning rates
 ITERATIONS = 500
 START = np.zeros(2)
-HESSIAN = np.array([[26.0, -10.0], [-10.0, 4.0]])  # the derivatives of `gradient`
 
 
 def R(w: np.ndarray) -> np.ndarray:
@@ -37,9 +36,14 @@ def gradient(w: np.ndarray) -> np.ndarray:
     return np.array([26 * w1 - 10 * w2 + 4, -10 * w1 + 4 * w2 - 2])
 
 
+def hessian() -> np.ndarray:
+    """H, (2, 2): the derivatives of `gradient`, the same everywhere. [hw5 1a]"""
+    return np.array([[26.0, -10.0], [-10.0, 4.0]])
+
+
 def optimum() -> np.ndarray:
     """w*, (2,): the solution of ∇R(w) = H·w + ∇R(0) = 0. [hw5 1a]"""
-    return np.linalg.solve(HESSIAN, -gradient(np.zeros(2)))
+    return np.linalg.solve(hessian(), -gradient(np.zeros(2)))
 
 
 def descend(
@@ -68,7 +72,7 @@ def distances(path: np.ndarray) -> np.ndarray:
 
 def rate(eta: float) -> float:
     """What ‖w − w*‖ is multiplied by in each iteration in the end: max |1 − ηλ|. [hw5 1c]"""
-    return float(np.abs(1 - eta * np.linalg.eigvalsh(HESSIAN)).max())
+    return float(np.abs(1 - eta * np.linalg.eigvalsh(hessian())).max())
 
 
 def part_a(run: Run) -> dict[str, Any]:
@@ -101,7 +105,7 @@ def part_b(run: Run) -> dict[str, Any]:
 
 def stability_limit() -> float:
     """The η from which on gradient descent no longer converges, 2/λ_max. [hw5 1c]"""
-    return float(2 / np.linalg.eigvalsh(HESSIAN)[-1])
+    return float(2 / np.linalg.eigvalsh(hessian())[-1])
 
 
 def distance_figure(lines: dict[str, np.ndarray]) -> Figure:
@@ -138,7 +142,7 @@ def path_figure(paths: dict[float, np.ndarray]) -> Figure:
 
 def part_c(run: Run) -> dict[str, Any]:
     """is a larger η better: the rate per iteration, predicted and measured"""
-    smallest, largest = np.linalg.eigvalsh(HESSIAN)
+    smallest, largest = np.linalg.eigvalsh(hessian())
     limit, best = stability_limit(), float(2 / (smallest + largest))
     print(f"  λ = {smallest:.5f} and {largest:.5f}: stable for η < {limit:.6f}, "
           f"best η = {best:.6f}")  # fmt: skip
@@ -156,7 +160,7 @@ def part_c(run: Run) -> dict[str, Any]:
     )
     run.save("c_limit", figure)
     # At the limit the component along λ_max's eigenvector only changes its sign.
-    stuck = abs(np.linalg.eigh(HESSIAN)[1][:, -1] @ (START - optimum()))
+    stuck = abs(np.linalg.eigh(hessian())[1][:, -1] @ (START - optimum()))
     return {
         "eigenvalues": [float(smallest), float(largest)],
         "condition": float(largest / smallest),
@@ -196,7 +200,7 @@ def rate_figure(limit: float, best: float) -> Figure:
     measured = [distances(descend(value, ITERATIONS)) for value in (*ETAS, best)]
     rates = [(distance[-1] / distance[-101]) ** 0.01 for distance in measured]
     for axes in panels:
-        for name, value in zip(("λ_min", "λ_max"), np.linalg.eigvalsh(HESSIAN)):
+        for name, value in zip(("λ_min", "λ_max"), np.linalg.eigvalsh(hessian())):
             axes.plot(eta, abs(1 - eta * value), label=f"|1 − η{name}|, {name} = {value:.3f}")
         axes.plot((*ETAS, best), rates, "o", color="tab:red", label="measured over 400 to 500")
         axes.axvline(limit, color="black", linestyle=":", linewidth=1, label="η = 2/λ_max")
@@ -211,7 +215,7 @@ def rate_figure(limit: float, best: float) -> Figure:
 
 def momentum(run: Run) -> dict[str, Any]:
     """outlook: momentum, with the η and β that are best for the two eigenvalues"""
-    roots = np.sqrt(np.linalg.eigvalsh(HESSIAN))
+    roots = np.sqrt(np.linalg.eigvalsh(hessian()))
     smallest, largest = roots**2
     eta = float(4 / roots.sum() ** 2)
     beta = float(((roots[1] - roots[0]) / roots.sum()) ** 2)

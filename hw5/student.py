@@ -9,9 +9,9 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from common.faults import UserError
+from common.progress import tqdm
 from hw5.hacks import Setting
 
 POINTS = 1000

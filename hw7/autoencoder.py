@@ -79,6 +79,7 @@ class Autoencoder(nn.Module):
 
 
 def after_linear(width: int, dropout: float) -> list[nn.Module]:
+    """What follows a linear layer of the decoder: ReLU, batch norm, and dropout, if any."""
     return [nn.ReLU(), nn.BatchNorm1d(width), *dropouts(dropout)]
 
 

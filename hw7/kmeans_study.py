@@ -1,14 +1,15 @@
 """HW7 Q1, measured: single steps against the formula, and runs by hand from any start."""
 
 import statistics
+from itertools import product
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from common.data import Batches
 from common.loop import Measure
+from common.progress import tqdm
 from common.run import Run
 from hw7 import clustering
 from hw7.clustering import assign, contingency, effective_clusters, inertia, purity
@@ -51,19 +52,17 @@ def study(
         kind = row["averaged"], row["soft"], row.get("decay", False)
         groups.setdefault(kind, []).append(i)
     outcomes: list[list[dict[str, Any]]] = [[] for _ in rows]
-    bar = tqdm(total=len(rows) * SEEDS, desc="runs", leave=False, disable=None)
-    for seed in range(run.args.seed, run.args.seed + SEEDS):
-        for kind, members in groups.items():
-            starts = [starting_centers(run, rows[i]["start"], seed) for i in members]
-            batches = Batches(run.mnist.train, run.args.batch_size, seed)
-            etas = [rows[i]["eta"] for i in members]
-            ends = train_by_hand(torch.stack(starts), batches, run.args.epochs, etas, *kind)
-            for i, centers, diverged in zip(members, *ends):
-                outcomes[i].append(judged(x0, labels, centers, diverged))
-                if first is not None and seed == run.args.seed:
-                    first.append(centers)
-            bar.update(len(members))
-    bar.close()
+    seeds = range(run.args.seed, run.args.seed + SEEDS)
+    todo = list(product(seeds, groups.items()))
+    for seed, (kind, members) in tqdm(todo, "groups of runs", leave=False, disable=None):
+        starts = [starting_centers(run, rows[i]["start"], seed) for i in members]
+        batches = Batches(run.mnist.train, run.args.batch_size, seed)
+        etas = [rows[i]["eta"] for i in members]
+        ends = train_by_hand(torch.stack(starts), batches, run.args.epochs, etas, *kind)
+        for i, centers, diverged in zip(members, *ends):
+            outcomes[i].append(judged(x0, labels, centers, diverged))
+            if first is not None and seed == run.args.seed:
+                first.append(centers)
     results = [summed_up(row, found) for row, found in zip(rows, outcomes)]
     print(*map(described, results), sep="\n", flush=True)
     return results

@@ -82,18 +82,18 @@ MUTATIONS = [
     ("hw5/gradient_descent.py", "26 * w1 - 10 * w2 + 4", "26 * w1 - 10 * w2 - 4"),
     ("hw5/gradient_descent.py", "-10 * w1 + 4 * w2 - 2", "-10 * w1 + 2 * w2 - 2"),
     ("hw5/gradient_descent.py", "[-10.0, 4.0]]", "[-10.0, 2.0]]"),
-    ("hw5/gradient_descent.py", "(HESSIAN, -gradient", "(HESSIAN, gradient"),
+    ("hw5/gradient_descent.py", "(hessian(), -gradient", "(hessian(), gradient"),
     ("hw5/gradient_descent.py", "beta * step - eta", "beta * step + eta"),
     ("hw5/gradient_descent.py", "beta * step - eta", "-beta * step - eta"),
     (
         "hw5/gradient_descent.py",
-        "np.linalg.eigvalsh(HESSIAN)).max()",
-        "np.linalg.eigvalsh(HESSIAN)).min()",
+        "np.linalg.eigvalsh(hessian())).max()",
+        "np.linalg.eigvalsh(hessian())).min()",
     ),
     (
         "hw5/gradient_descent.py",
-        "2 / np.linalg.eigvalsh(HESSIAN)[-1]",
-        "1 / np.linalg.eigvalsh(HESSIAN)[-1]",
+        "2 / np.linalg.eigvalsh(hessian())[-1]",
+        "1 / np.linalg.eigvalsh(hessian())[-1]",
     ),
     (
         "hw5/gradient_descent.py",

@@ -37,7 +37,7 @@ def test_gradient_and_hessian_are_autograds(point):
     assert gd.R(np.array(point)) == pytest.approx(value.item(), rel=1e-14)
     np.testing.assert_allclose(gd.gradient(np.array(point)), w.grad.numpy(), rtol=1e-14)
     hessian = torch.autograd.functional.hessian(formula, w.detach())
-    np.testing.assert_array_equal(gd.HESSIAN, hessian.numpy())
+    np.testing.assert_array_equal(gd.hessian(), hessian.numpy())
 
 
 def test_optimum_is_where_the_gradient_is_zero():
