@@ -113,7 +113,9 @@ def archive(files: dict[str, bytes]) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as target:
         for name, data in files.items():
-            target.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)  # dated 1980
+            info = zipfile.ZipInfo(name)  # dated 1980
+            info.external_attr = 0o644 << 16  # else unreadable for others when unpacked
+            target.writestr(info, data, zipfile.ZIP_DEFLATED)
     return content.getvalue()
 
 
