@@ -54,9 +54,11 @@ def fit(
     Raises:
         NonFiniteLoss: as `train_loop`, or the test images' loss was not finite.
     """
+    train.processes.start_alike(model)
     for epoch in range(first, epochs + 1):
         started = time.perf_counter()
         trained = train_loop(model, train, loss, optimizer, metrics, epoch)
+        train.processes.average_statistics(model)
         tested = test_loop(model, test, loss, metrics)
         if not math.isfinite(tested["loss"]):  # the epoch's last step is seen here only
             raise NonFiniteLoss(epoch, len(train), len(train), optimizer.param_groups[0]["lr"])
@@ -92,14 +94,19 @@ def train_loop(
     model.train()
     values, sizes = [], []
     for X, y in tqdm(batches, f"epoch {epoch}", leave=False, disable=None):
-        prediction = model(X)
-        batch_loss = loss(prediction, y)
-        batch_loss.backward()
+        figures = X.new_zeros(1 + len(metrics))
+        if len(y):  # else, of several processes, this one has no share of a small batch
+            prediction = model(X)
+            batch_loss = loss(prediction, y)
+            batch_loss.backward()
+            figures = measured(batch_loss, prediction, y, metrics)
+        batches.processes.average_gradients(model, len(y))
         optimizer.step()
         optimizer.zero_grad()
-        values.append(measured(batch_loss, prediction, y, metrics))
+        values.append(figures)
         sizes.append(len(y))
-    values = torch.stack(values)  # (batches, 1 + metrics); read once: each read halts a GPU
+    # (batches, 1 + metrics); read once: each read halts a GPU
+    values, sizes = batches.processes.whole(torch.stack(values), sizes)
     finite = values[:, 0].isfinite().tolist()
     if not all(finite):
         lr = optimizer.param_groups[0]["lr"]
@@ -115,10 +122,13 @@ def test_loop(
     model.eval()
     values, sizes = [], []
     for X, y in batches:
-        prediction = model(X)
-        values.append(measured(loss(prediction, y), prediction, y, metrics))
+        figures = X.new_zeros(1 + len(metrics))
+        if len(y):
+            prediction = model(X)
+            figures = measured(loss(prediction, y), prediction, y, metrics)
+        values.append(figures)
         sizes.append(len(y))
-    return averages(torch.stack(values), sizes, metrics)
+    return averages(*batches.processes.whole(torch.stack(values), sizes), metrics)
 
 
 # pytest would take the tutorial's name for a test wherever it is imported.
