@@ -2,12 +2,12 @@
 
     torchrun --nproc-per-node=2 hw7/autoencoder.py
 
-Each holds the images and a copy of the model, and takes its share of every batch; the gradients are
-averaged before each step, so that the copies stay equal. Process 0 alone prints and writes. Torch is
-imported only where there are several: a script without it needs none.
+Each holds the images and a copy of the model, and takes its share of every batch; the gradients
+are averaged before each step, so that the copies stay equal. Process 0 alone prints and writes.
 """
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -61,9 +61,8 @@ class Processes:
             raise UserError(f"process {self.rank} of {self.world} does not reach the others: "
                             f"{str(error).splitlines()[0]}") from error  # fmt: skip
         if self.rank:
-            quiet = self.silence.enter_context(open(os.devnull, "w", encoding="utf-8"))
-            self.silence.enter_context(contextlib.redirect_stdout(quiet))
-            self.silence.enter_context(contextlib.redirect_stderr(quiet))
+            self.silence.enter_context(contextlib.redirect_stdout(io.StringIO()))
+            self.silence.enter_context(contextlib.redirect_stderr(io.StringIO()))  # its bars
 
     def leave(self) -> None:
         """The work is done, by all."""

@@ -17,7 +17,6 @@ import contextlib
 import io
 import json
 import platform
-import sys
 import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
