@@ -79,9 +79,8 @@ def restore(
     """Put everything as it was when the checkpoint was written; the rows until then."""
     path = run.out / file
     try:
-        with zipfile.ZipFile(
-            io.BytesIO(content)
-        ) as archive:  # torch.load leaves the checksums unread
+        # torch.load leaves the checksums unread
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if broken := archive.testzip():
                 raise zipfile.BadZipFile(broken)
         state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)

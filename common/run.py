@@ -123,9 +123,14 @@ class Run:
 
     def read(self, name: str) -> bytes | None:
         """What process 0 finds in the output folder, given to all; None: nothing."""
-        path = self.out / name
-        first = self.processes.rank == 0
-        return self.processes.gathered(path.read_bytes() if first and path.exists() else None)[0]
+        path, content = self.out / name, None
+        try:
+            if self.processes.rank == 0 and path.exists():
+                content = path.read_bytes()
+        except OSError as error:
+            raise UserError(f"argument --resume: {path} cannot be read "
+                            f"({error.strerror})") from error  # fmt: skip
+        return self.processes.gathered(content)[0]
 
     def write_summary(self) -> None:
         summary = {
@@ -145,7 +150,7 @@ class Run:
             earlier = json.loads(content)
             settings, results = earlier["settings"], dict(earlier["results"])
             seconds = dict(earlier["environment"]["seconds"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"argument --resume: {path} is no run's summary; remove it") from error
         if settings != self.settings:
             raise UserError(f"argument --resume: {path} is of a run with {settings}, and this one "
@@ -195,9 +200,8 @@ def run_parts(
             if mnist:
                 import torch
 
-                torch.manual_seed(
-                    processes.seed(args.seed)
-                )  # per part: the same numbers alone as among the others
+                # per part: the same numbers alone as among the others
+                torch.manual_seed(processes.seed(args.seed))
                 torch.set_num_threads(threads or torch.get_num_threads())
                 torch.set_flush_denormal(True)  # numbers under 1e-38 are far slower than zeros
             started = time.perf_counter()
