@@ -53,7 +53,9 @@ def fit(
 
     Raises:
         NonFiniteLoss: as `train_loop`, or the test images' loss was not finite.
+        UserError: a batch is too small for batch norm.
     """
+    check_batch_norm(model, train)
     train.processes.start_alike(model)
     for epoch in range(first, epochs + 1):
         started = time.perf_counter()
@@ -73,6 +75,18 @@ def fit(
             "  ".join(f"{cell:>{max(10, len(name))}}" for name, cell in cells.items()), flush=True
         )
         yield row
+
+
+def check_batch_norm(model: nn.Module, batches: Batches) -> None:
+    """Raise UserError where batch norm after a linear layer would meet a single example."""
+    world = batches.processes.world
+    smallest = min(batches.batch_size, len(batches.split.labels) % batches.batch_size or math.inf)
+    if smallest < 2 * world and any(isinstance(m, nn.BatchNorm1d) for m in model.modules()):
+        raise UserError(
+            f"argument --batch-size: came {batches.batch_size}, which leaves {smallest} of the "
+            f"{len(batches.split.labels)} images for a batch, and batch norm needs 2 for each "
+            f"of {world} process{'es' if world > 1 else ''}; take another"
+        )
 
 
 def train_loop(

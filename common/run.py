@@ -241,9 +241,11 @@ def parsed(
 
 
 def kept(run: Run | None) -> str:
-    if run is None or not run.results:
+    checkpoints = [name for name in run.written if name.endswith(".pt")] if run else []
+    if run is None or not (run.results or checkpoints):
         return "no part was finished"
-    return f"finished and kept in {run.out}: {', '.join(run.results)}; go on with --resume"
+    there = ", ".join([*run.results, *checkpoints])
+    return f"finished and kept in {run.out}: {there}; go on with --resume"
 
 
 def choose_device(name: str, processes: Processes = ALONE) -> "torch.device":
