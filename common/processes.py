@@ -126,9 +126,9 @@ class Processes:
         return Gone(f"{other} of {self.world} is gone")
 
     def start_alike(self, model: "nn.Module") -> None:
-        """Give every process the weights and the statistics of process 0."""
+        """Give every process the weights of process 0."""
         if self.world > 1:
-            tensors = [*model.parameters(), *statistics(model)]
+            tensors = list(model.parameters())
             vector = flat(tensors)
             put(self.summed(vector if self.rank == 0 else vector.zero_()), tensors)
 

@@ -7,7 +7,11 @@ MUTATIONS = [
     (PROCESSES, "vector if self.rank == 0 else vector.zero_()", "vector"),
     (PROCESSES, "[*model.parameters(), *statistics(model)]", "[*model.parameters()]"),
     (PROCESSES, "*(examples * gradient for gradient in gradients)", "*gradients"),
-    (PROCESSES, "put(total[:-1] / total[-1], gradients)", "put(total[:-1] / self.world, gradients)"),
+    (
+        PROCESSES,
+        "put(total[:-1] / total[-1], gradients)",
+        "put(total[:-1] / self.world, gradients)",
+    ),
     (PROCESSES, "if p.requires_grad]", "]"),
     (PROCESSES, "if p.grad is None:", "if False:"),
     (PROCESSES, "(flat(statistics(model))) / self.world", "(flat(statistics(model)))"),
@@ -15,9 +19,17 @@ MUTATIONS = [
     (PROCESSES, "values / counts, counts", "values / self.world, counts"),
     (PROCESSES, "if self.rank == 0:\n            return seed", "if True:\n            return seed"),
     (PROCESSES, "(2**32, (self.rank,), generator=generator)[-1]", "(2**32, (9,))[0]"),
-    (PROCESSES, "        if self.rank:\n            self.silence", "        if 0:\n            self.silence"),
+    (
+        PROCESSES,
+        "        if self.rank:\n            self.silence",
+        "        if 0:\n            self.silence",
+    ),
     (PROCESSES, ", 1) > 1:", ", 1) > 9:"),
     (PROCESSES, "process {1 - self.rank}", "process {self.rank}"),
-    (PROCESSES, "            raise self.gone() from error\n        return tensor", "            raise\n        return tensor"),
+    (
+        PROCESSES,
+        "            raise self.gone() from error\n        return tensor",
+        "            raise\n        return tensor",
+    ),
     (PROCESSES, "copy_(piece.view_as(tensor))", "copy_(piece.sort()[0].view_as(tensor))"),
 ]
