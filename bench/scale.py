@@ -49,7 +49,7 @@ def drift(run: Run, kind: type[nn.Module], dtype: torch.dtype, epochs: int) -> d
                 batches.processes.average_gradients(model, len(y))
                 model.centers.data -= ETA * model.centers.grad
             step += 1
-            if str(step).strip("0") == "1" or step % len(all_batches[0]) == 0:
+            if str(step).strip("0") == "1" or step == epochs * len(all_batches[0]):
                 one, other = (model.centers.detach() for model in models)
                 found[str(step)] = (one - other).abs().max().item()
     name = f"{kind.__name__}, {dtype}".replace("torch.", "")
@@ -80,11 +80,18 @@ def autoencoder(run: Run) -> dict[str, Any]:
                 results.setdefault(name, {}).setdefault(column, []).append(values)
     for column in ("train_loss", "test_loss"):
         for epoch in range(run.args.epochs):
-            one, all_ = ([row[epoch] for row in results[name][column]] for name in results)
-            difference = statistics.mean(all_) - statistics.mean(one)
-            summary = {"alone": spread(one), "together": spread(all_), "difference": difference}
-            results.setdefault("by_epoch", {}).setdefault(column, []).append(summary)
-            print(f"  epoch {epoch + 1}  {column:<10}  alone {told(one)}, together {told(all_)}")
+            one, both = (
+                [seed[epoch] for seed in results[name][column]] for name in ("alone", "together")
+            )
+            row = {"alone": spread(one), "together": spread(both)}
+            row["difference"] = statistics.mean(both) - statistics.mean(one)
+            results.setdefault(column, []).append(row)
+            print(f"  epoch {epoch + 1}  {column:<10}  alone {told(one)}, together {told(both)}")
+    for name in ("alone", "together"):
+        seconds = [value for seed in results[name]["seconds"] for value in seed]
+        results[f"seconds_{name}"] = statistics.median(seconds)
+    print(f"  seconds of an epoch: {results['seconds_alone']:.1f} alone, "
+          f"{results['seconds_together']:.1f} together")  # fmt: skip
     return results
 
 

@@ -66,7 +66,6 @@ class Processes:
 
     def leave(self) -> None:
         """The work is done, by all."""
-        self.silence.close()
         if self.store:
             import torch.distributed as dist
 

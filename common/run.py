@@ -220,6 +220,8 @@ def run_parts(
     except KeyboardInterrupt:
         processes.tell(f"\n{program}: interrupted in part {part}; {kept(run)}")
         return 130
+    finally:
+        processes.silence.close()  # a traceback is heard
     processes.leave()
     return 0
 

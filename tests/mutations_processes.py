@@ -5,7 +5,6 @@ PROCESSES = "common/processes.py"
 MUTATIONS = [
     (PROCESSES, "index[self.rank :: self.world] if", "index[: len(index) // self.world] if"),
     (PROCESSES, "vector if self.rank == 0 else vector.zero_()", "vector"),
-    (PROCESSES, "[*model.parameters(), *statistics(model)]", "[*model.parameters()]"),
     (PROCESSES, "*(examples * gradient for gradient in gradients)", "*gradients"),
     (
         PROCESSES,
