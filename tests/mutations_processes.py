@@ -1,6 +1,7 @@
 """Mutations of what several processes do, for tests/mutations.py."""
 
-PROCESSES = "common/processes.py"
+PROCESSES, RUN = "common/processes.py", "common/run.py"
+DATA, LOOP = "common/data.py", "common/loop.py"
 
 MUTATIONS = [
     (PROCESSES, "index[self.rank :: self.world] if", "index[: len(index) // self.world] if"),
@@ -30,5 +31,13 @@ MUTATIONS = [
         "            raise self.gone() from error\n        return tensor",
         "            raise\n        return tensor",
     ),
+    (DATA, "index = self.processes.share(batch)", "index = batch"),
+    (DATA, "i % self.processes.world == self.processes.rank", "True"),
+    (LOOP, "smallest < 2 * world", "smallest < world"),
+    (LOOP, "% batches.batch_size or math.inf)", "% batches.batch_size or 0)"),
+    (RUN, "torch.cuda.device_count() >= n", "torch.cuda.device_count() > 0"),
+    (RUN, "torch.backends.mps.is_available() and not several", "torch.backends.mps.is_available()"),
+    (RUN, "torch.cuda.set_device(processes.local_rank)", "torch.cuda.set_device(processes.rank)"),
+    (RUN, "not (run.results or checkpoints)", "not run.results"),
     (PROCESSES, "copy_(piece.view_as(tensor))", "copy_(piece.sort()[0].view_as(tensor))"),
 ]

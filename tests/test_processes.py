@@ -21,7 +21,7 @@ from common.data import Batches, Split, load_mnist
 from common.faults import UserError
 from common.loop import fit, test_loop, train_loop
 from common.processes import ALONE, Processes, here
-from common.run import Run, choose_device, run_parts
+from common.run import Run, run_parts
 from hw6.cnn import accuracy
 from hw7.clustering import digit_images
 from hw7.kmeans import ArgmaxKMeans, KMeans, mean_over_pixels
@@ -266,19 +266,6 @@ def test_a_batch_too_small_for_batch_norm_is_refused(together, alone):
     for process in together:
         assert re.match(said, process["refused"])
     assert alone["refused"] == ""
-
-
-def test_each_of_several_processes_has_a_gpu_of_its_own(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-    chosen = []
-    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
-    assert choose_device("auto", Processes(3, 4, 1, 2)) == torch.device("cuda", 1)
-    assert chosen == [1]
-    assert choose_device("auto", Processes(1, 3, 1, 3)) == torch.device("cpu")
-    with pytest.raises(UserError, match="came cuda, and this machine has only cpu for 3 processes"):
-        choose_device("cuda", Processes(1, 3, 1, 3))
 
 
 def trial(mode: str, *argv: str) -> int:
