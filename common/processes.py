@@ -93,9 +93,9 @@ class Processes:
         generator = torch.Generator().manual_seed(seed)
         return int(torch.randint(2**32, (self.rank,), generator=generator)[-1])
 
-    def share(self, index: "Tensor") -> "Tensor":
-        """This process's part of a batch's index; may be empty."""
-        return index[self.rank :: self.world] if self.world > 1 else index
+    def share(self, whole: Any) -> Any:
+        """This process's part of a batch's index, or of a list of jobs; may be empty."""
+        return whole[self.rank :: self.world] if self.world > 1 else whole
 
     def gathered(self, value: Any) -> list[Any]:
         """Every process's value, by rank. All wait here for each other."""

@@ -50,21 +50,24 @@ def study(
     for i, row in enumerate(rows):
         kind = row["averaged"], row["soft"], row.get("decay", False)
         groups.setdefault(kind, []).append(i)
-    outcomes: list[list[dict[str, Any]]] = [[] for _ in rows]
-    bar = tqdm(total=len(rows) * SEEDS, desc="runs", leave=False, disable=None)
-    for seed in range(run.args.seed, run.args.seed + SEEDS):
-        for kind, members in groups.items():
-            starts = [starting_centers(run, rows[i]["start"], seed) for i in members]
-            batches = Batches(run.mnist.train, run.args.batch_size, seed)
-            etas = [rows[i]["eta"] for i in members]
-            ends = train_by_hand(torch.stack(starts), batches, run.args.epochs, etas, *kind)
-            for i, centers, diverged in zip(members, *ends):
-                outcomes[i].append(judged(x0, labels, centers, diverged))
-                if first is not None and seed == run.args.seed:
-                    first.append(centers)
-            bar.update(len(members))
+    seeds = range(run.args.seed, run.args.seed + SEEDS)
+    jobs = run.processes.share([(seed, *group) for seed in seeds for group in groups.items()])
+    bar = tqdm(total=sum(len(job[2]) for job in jobs), desc="runs", leave=False, disable=None)
+    mine = {}
+    for seed, kind, members in jobs:
+        starts = [starting_centers(run, rows[i]["start"], seed) for i in members]
+        batches = Batches(run.mnist.train, run.args.batch_size, seed)
+        etas = [rows[i]["eta"] for i in members]
+        ends = train_by_hand(torch.stack(starts), batches, run.args.epochs, etas, *kind)
+        for i, centers, diverged in zip(members, *ends):
+            mine[seed, i] = judged(x0, labels, centers, diverged), centers.cpu()
+        bar.update(len(members))
     bar.close()
-    results = [summed_up(row, found) for row, found in zip(rows, outcomes)]
+    found = {key: outcome for each in run.processes.gathered(mine) for key, outcome in each.items()}
+    outcomes = [[found[seed, i][0] for seed in seeds] for i in range(len(rows))]
+    if first is not None:
+        first += [found[seeds[0], i][1] for i in range(len(rows))]
+    results = [summed_up(row, outcome) for row, outcome in zip(rows, outcomes)]
     print(*map(described, results), sep="\n", flush=True)
     return results
 

@@ -4,7 +4,7 @@ PROCESSES, RUN = "common/processes.py", "common/run.py"
 DATA, LOOP = "common/data.py", "common/loop.py"
 
 MUTATIONS = [
-    (PROCESSES, "index[self.rank :: self.world] if", "index[: len(index) // self.world] if"),
+    (PROCESSES, "whole[self.rank :: self.world] if", "whole[: len(whole) // self.world] if"),
     (PROCESSES, "vector if self.rank == 0 else vector.zero_()", "vector"),
     (PROCESSES, "*(examples * gradient for gradient in gradients)", "*gradients"),
     (
