@@ -79,7 +79,7 @@ class Run:
         from common.data import load_mnist  # not for a script without MNIST: torch takes seconds
 
         if self.processes.local_rank:
-            self.processes.gathered(None)  # until the machine's first process has fetched it
+            self.processes.gathered(None)  # until its machine's first process has fetched it
         mnist = load_mnist(self.args.data, self.device)
         if not self.processes.local_rank:
             self.processes.gathered(None)
@@ -180,7 +180,8 @@ def run_parts(
         defaults: the handout's values for epochs, batch_size and lr, as far as it has them.
 
     Returns:
-        The exit status: 0; 2 after a mistake of the user's; 130 after Ctrl-C.
+        The exit status: 0; 1 where another process is gone; 2 after a mistake of the user's; 130
+        after Ctrl-C.
     """
     program = f"{Path(script).name}.py"
     processes = here()
@@ -266,8 +267,7 @@ def choose_device(name: str, processes: Processes = ALONE) -> "torch.device":
     available = [device for device, present in there.items() if present]
     if name != "auto" and name not in available:
         raise UserError(f"argument --device: came {name}, and this machine has only "
-                        f"{', '.join(available)}{f' for {n} processes' if several else ''}"
-                        )  # fmt: skip
+                        f"{', '.join(available)}{f' for {n} processes' * several}")  # fmt: skip
     device = torch.device(available[0] if name == "auto" else name)
     if several and device.type == "cuda":
         torch.cuda.set_device(processes.local_rank)
