@@ -3,7 +3,6 @@
 import io
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -32,7 +31,7 @@ def resumable_fit(
 
     With --resume, it goes on after the last epoch in that file, and ends with the same weights
     and rows, bit for bit, as a run without interruption: the file also holds the optimizer's
-    state and those of all random generators.
+    state and those of all random generators, every process's.
 
     Args:
         name: of the file.
@@ -44,8 +43,8 @@ def resumable_fit(
     """
     file = f"{name}.pt"
     history: list[dict[str, Any]] = []
-    if run.args.resume and (run.out / file).exists():
-        history = restore(run, run.out / file, model, optimizer, train, scheduler)
+    if run.args.resume and (content := run.read(file)) is not None:
+        history = restore(run, file, content, model, optimizer, train, scheduler)
         print(f"  resumed after epoch {len(history)}")
     first = len(history) + 1
     for row in fit(model, train, test, loss, optimizer, run.args.epochs, metrics, first):
@@ -60,7 +59,7 @@ def resumable_fit(
                 "model": model.state_dict(),
                 "optimizer": optimizer.state_dict(),
                 "scheduler": scheduler.state_dict() if scheduler else {},
-                "random": random_states(train),
+                "random": run.processes.gathered(random_states(train)),
             },
             content,
         )
@@ -70,28 +69,32 @@ def resumable_fit(
 
 def restore(
     run: Run,
-    path: Path,
+    file: str,
+    content: bytes,
     model: nn.Module,
     optimizer: Optimizer,
     train: Batches,
     scheduler: LRScheduler | None,
 ) -> list[dict[str, Any]]:
     """Put everything as it was when the checkpoint was written; the rows until then."""
+    path = run.out / file
     try:
-        with zipfile.ZipFile(path) as archive:  # torch.load leaves the checksums unread
+        # torch.load leaves the checksums unread
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if broken := archive.testzip():
                 raise zipfile.BadZipFile(broken)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        settings, history, random = state["settings"], list(state["history"]), state["random"]
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        settings, history = state["settings"], list(state["history"])
         if settings == run.settings:
             model.load_state_dict(state["model"])
             optimizer.load_state_dict(state["optimizer"])
             if scheduler:
                 scheduler.load_state_dict(state["scheduler"])
+            random = state["random"][run.processes.rank]
             train.generator.set_state(random["batches"])
             torch.set_rng_state(random["cpu"])
             if torch.cuda.is_available():
-                torch.cuda.set_rng_state_all(random["cuda"])
+                torch.cuda.set_rng_state(random["cuda"])
     except Exception as error:  # torch.load has no exception of its own for a damaged file
         raise UserError(
             f"argument --resume: {path} is damaged, or no checkpoint of this model; remove it"
@@ -103,5 +106,5 @@ def restore(
 
 
 def random_states(train: Batches) -> dict[str, Any]:
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    cuda = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
     return {"batches": train.generator.get_state(), "cpu": torch.get_rng_state(), "cuda": cuda}

@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from common.faults import UserError, write_file
+from common.processes import ALONE, Processes
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data"
@@ -99,11 +100,21 @@ class Batches:
 
     The last batch is what is left over, and may be smaller. With a seed, each pass over the batches
     is a new permutation, the same on every device; without one, the images come in their order.
+
+    Of several processes, each gets its share of every batch; in their order, the batches go around
+    whole, so that what is averaged over each is as with one process. A share may be empty.
     """
 
-    def __init__(self, split: Split, batch_size: int, seed: int | None = None):
+    def __init__(
+        self,
+        split: Split,
+        batch_size: int,
+        seed: int | None = None,
+        processes: Processes = ALONE,
+    ):
         self.split = split
         self.batch_size = batch_size
+        self.processes = processes
         self.generator = None if seed is None else torch.Generator().manual_seed(seed)
 
     def __len__(self) -> int:
@@ -112,10 +123,14 @@ class Batches:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         images, labels = self.split
         if self.generator is None:
-            yield from zip(images.split(self.batch_size), labels.split(self.batch_size))
+            batches = zip(images.split(self.batch_size), labels.split(self.batch_size))
+            for i, (x, y) in enumerate(batches):
+                mine = i % self.processes.world == self.processes.rank
+                yield (x, y) if mine else (x[:0], y[:0])
             return
         order = torch.randperm(len(labels), generator=self.generator, device="cpu")
-        for index in order.to(labels.device).split(self.batch_size):
+        for batch in order.to(labels.device).split(self.batch_size):
+            index = self.processes.share(batch)
             yield images.index_select(0, index), labels.index_select(0, index)
 
 

@@ -53,10 +53,14 @@ def fit(
 
     Raises:
         NonFiniteLoss: as `train_loop`, or the test images' loss was not finite.
+        UserError: a batch is too small for batch norm.
     """
+    check_batch_norm(model, train)
+    train.processes.start_alike(model)
     for epoch in range(first, epochs + 1):
         started = time.perf_counter()
         trained = train_loop(model, train, loss, optimizer, metrics, epoch)
+        train.processes.average_statistics(model)
         tested = test_loop(model, test, loss, metrics)
         if not math.isfinite(tested["loss"]):  # the epoch's last step is seen here only
             raise NonFiniteLoss(epoch, len(train), len(train), optimizer.param_groups[0]["lr"])
@@ -71,6 +75,18 @@ def fit(
             "  ".join(f"{cell:>{max(10, len(name))}}" for name, cell in cells.items()), flush=True
         )
         yield row
+
+
+def check_batch_norm(model: nn.Module, batches: Batches) -> None:
+    """Raise UserError where batch norm after a linear layer would meet a single example."""
+    world = batches.processes.world
+    smallest = min(batches.batch_size, len(batches.split.labels) % batches.batch_size or math.inf)
+    if smallest < 2 * world and any(isinstance(m, nn.BatchNorm1d) for m in model.modules()):
+        raise UserError(
+            f"argument --batch-size: came {batches.batch_size}, which leaves {smallest} of the "
+            f"{len(batches.split.labels)} images for a batch, and batch norm needs 2 for each "
+            f"of {world} process{'es' if world > 1 else ''}; take another"
+        )
 
 
 def train_loop(
@@ -92,14 +108,20 @@ def train_loop(
     model.train()
     values, sizes = [], []
     for X, y in tqdm(batches, f"epoch {epoch}", leave=False, disable=None):
-        prediction = model(X)
-        batch_loss = loss(prediction, y)
-        batch_loss.backward()
+        if len(y):
+            prediction = model(X)
+            batch_loss = loss(prediction, y)
+            batch_loss.backward()
+            figures = measured(batch_loss, prediction, y, metrics)
+        else:  # of several processes, this one has no share of a small batch
+            figures = X.new_zeros(1 + len(metrics))
+        batches.processes.average_gradients(model, len(y))
         optimizer.step()
         optimizer.zero_grad()
-        values.append(measured(batch_loss, prediction, y, metrics))
+        values.append(figures)
         sizes.append(len(y))
-    values = torch.stack(values)  # (batches, 1 + metrics); read once: each read halts a GPU
+    # (batches, 1 + metrics); read once: each read halts a GPU
+    values, sizes = batches.processes.whole(torch.stack(values), sizes)
     finite = values[:, 0].isfinite().tolist()
     if not all(finite):
         lr = optimizer.param_groups[0]["lr"]
@@ -115,10 +137,14 @@ def test_loop(
     model.eval()
     values, sizes = [], []
     for X, y in batches:
-        prediction = model(X)
-        values.append(measured(loss(prediction, y), prediction, y, metrics))
+        if len(y):
+            prediction = model(X)
+            figures = measured(loss(prediction, y), prediction, y, metrics)
+        else:
+            figures = X.new_zeros(1 + len(metrics))
+        values.append(figures)
         sizes.append(len(y))
-    return averages(torch.stack(values), sizes, metrics)
+    return averages(*batches.processes.whole(torch.stack(values), sizes), metrics)
 
 
 # pytest would take the tutorial's name for a test wherever it is imported.

@@ -13,10 +13,10 @@ there, and returns the numbers that summary.json is to hold for it.
 """
 
 import argparse
+import contextlib
 import io
 import json
 import platform
-import sys
 import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -31,6 +31,7 @@ from PIL import Image  # matplotlib needs it, too
 
 from common.faults import UserError, write_file
 from common.options import options
+from common.processes import ALONE, Gone, Processes, here
 
 if TYPE_CHECKING:
     import torch
@@ -47,18 +48,24 @@ class Run:
         args: the options, as `args.epochs`, `args.batch_size`, `args.lr`, `args.seed`, …
         out: the output folder.
         device: where tensors go.
+        processes: this process and the others.
         results: part → its numbers, those of an earlier run included when resuming.
     """
 
-    def __init__(self, script: str, args: argparse.Namespace):
-        self.args = args
+    def __init__(self, script: str, args: argparse.Namespace, processes: Processes = ALONE):
+        self.args, self.processes = args, processes
         self.out = Path(args.out) if args.out else RESULTS / script
-        self.device = choose_device(args.device) if "device" in args else None
+        self.device = choose_device(args.device, processes) if "device" in args else None
         self.results: dict[str, Any] = {}
         self.seconds: dict[str, float] = {}
         self.written: list[str] = []
-        self.write("summary.json.trial", b"")  # rather now than after the training
-        (self.out / self.written.pop()).unlink(missing_ok=True)
+        asked = [self.settings, args.part, args.resume]
+        if any(others != asked for others in processes.gathered(asked)):
+            raise UserError("the processes differ in their options or devices, as this one's "
+                            f"{asked}: start all with the same")  # fmt: skip
+        if processes.rank == 0:
+            self.write("summary.json.trial", b"")  # rather now than after the training
+            (self.out / self.written.pop()).unlink(missing_ok=True)
         if args.resume:
             self.take_up()
         if args.show and matplotlib.get_backend().lower() == "agg":
@@ -71,7 +78,11 @@ class Run:
         """The data that --data names, on the device; loaded at the first use."""
         from common.data import load_mnist  # not for a script without MNIST: torch takes seconds
 
+        if self.processes.local_rank:
+            self.processes.gathered(None)  # until its machine's first process has fetched it
         mnist = load_mnist(self.args.data, self.device)
+        if not self.processes.local_rank:
+            self.processes.gathered(None)
         if self.args.batch_size > len(mnist.train.labels):
             raise UserError(f"argument --batch-size: came {self.args.batch_size}, allowed is at "
                             f"most the {len(mnist.train.labels)} training images")  # fmt: skip
@@ -87,10 +98,15 @@ class Run:
 
             settings["device"] = self.device.type
             settings["data"] = "sample" if is_sample(self.args.data) else "mnist"
+        if self.processes.world > 1:
+            settings["processes"] = self.processes.world
         return settings
 
     def save(self, name: str, figure: Figure) -> None:
         """Write a figure as out/NAME.png."""
+        if self.processes.rank:
+            plt.close(figure)
+            return
         drawn, reduced = io.BytesIO(), io.BytesIO()
         figure.savefig(drawn, format="png", dpi=100)
         # 256 colours look the same here, in a third of the bytes
@@ -100,9 +116,21 @@ class Run:
             plt.close(figure)
 
     def write(self, name: str, content: bytes) -> None:
-        write_file(self.out / name, content, option="--out")
+        if self.processes.rank == 0:
+            write_file(self.out / name, content, option="--out")
         if name not in self.written:
             self.written.append(name)
+
+    def read(self, name: str) -> bytes | None:
+        """What process 0 finds in the output folder, given to all; None: nothing."""
+        path, content = self.out / name, None
+        try:
+            if self.processes.rank == 0 and path.exists():
+                content = path.read_bytes()
+        except OSError as error:
+            raise UserError(f"argument --resume: {path} cannot be read "
+                            f"({error.strerror})") from error  # fmt: skip
+        return self.processes.gathered(content)[0]
 
     def write_summary(self) -> None:
         summary = {
@@ -117,12 +145,12 @@ class Run:
         """Take over the finished parts of an earlier run in the same folder."""
         path = self.out / "summary.json"
         try:
-            earlier = json.loads(path.read_text(encoding="utf-8"))
+            if (content := self.read("summary.json")) is None:
+                return
+            earlier = json.loads(content)
             settings, results = earlier["settings"], dict(earlier["results"])
             seconds = dict(earlier["environment"]["seconds"])
-        except FileNotFoundError:
-            return
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"argument --resume: {path} is no run's summary; remove it") from error
         if settings != self.settings:
             raise UserError(f"argument --resume: {path} is of a run with {settings}, and this one "
@@ -152,13 +180,19 @@ def run_parts(
         defaults: the handout's values for epochs, batch_size and lr, as far as it has them.
 
     Returns:
-        The exit status: 0; 2 after a mistake of the user's; 130 after Ctrl-C.
+        The exit status: 0; 1 where another process is gone; 2 after a mistake of the user's; 130
+        after Ctrl-C.
     """
     program = f"{Path(script).name}.py"
+    processes = here()
+    if not mnist and processes.rank:
+        return 0  # without torch, there is work for one process
+    processes = processes if mnist else ALONE
     run = part = None
     try:
-        args = options(program, description, parts, mnist, defaults).parse_args(argv)
-        run = Run(script, args)
+        processes.join()
+        args = parsed(options(program, description, parts, mnist, defaults), argv, processes)
+        run = Run(script, args, processes)
         for part in parts if args.part == "all" else [args.part]:
             if part in run.results:
                 print(f"\npart {part}: finished in an earlier run")
@@ -169,7 +203,8 @@ def run_parts(
 
                 from common.cpu import prepare_cpu
 
-                torch.manual_seed(args.seed)  # per part: the same numbers alone as among the others
+                # per part: the same numbers alone as among the others
+                torch.manual_seed(processes.seed(args.seed))
                 prepare_cpu(threads)
             started = time.perf_counter()
             run.results[part] = parts[part](run)
@@ -179,34 +214,66 @@ def run_parts(
         if args.show:
             plt.show()
     except UserError as error:
-        print(f"{program}: error: {error}", file=sys.stderr)
+        processes.tell(f"{program}: error: {error}")
         return 2
+    except Gone as gone:
+        processes.tell(f"{program}: error: {gone}; {kept(run)}")
+        return 1
     except KeyboardInterrupt:
-        print(f"\n{program}: interrupted in part {part}; {kept(run)}", file=sys.stderr)
+        processes.tell(f"\n{program}: interrupted in part {part}; {kept(run)}")
         return 130
+    finally:
+        processes.silence.close()  # a traceback is heard
+    processes.leave()
     return 0
 
 
+def parsed(
+    parser: argparse.ArgumentParser, argv: list[str] | None, processes: Processes
+) -> argparse.Namespace:
+    """The options; of several processes with a mistake in them, one tells it."""
+    told = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(told):
+            args = parser.parse_args(argv)
+    except SystemExit:
+        if told.getvalue():
+            processes.tell(told.getvalue().rstrip())
+        raise
+    args.show = args.show and processes.rank == 0
+    return args
+
+
 def kept(run: Run | None) -> str:
-    if run is None or not run.results:
+    checkpoints = [name for name in run.written if name.endswith(".pt")] if run else []
+    if run is None or not (run.results or checkpoints):
         return "no part was finished"
-    return f"finished and kept in {run.out}: {', '.join(run.results)}; go on with --resume"
+    there = ", ".join([*run.results, *checkpoints])
+    return f"finished and kept in {run.out}: {there}; go on with --resume"
 
 
-def choose_device(name: str) -> "torch.device":
-    """The device of that name; "auto" takes CUDA, then MPS, then the CPU."""
+def choose_device(name: str, processes: Processes = ALONE) -> "torch.device":
+    """The device of that name; "auto" takes CUDA, then MPS, then the CPU.
+
+    Each of several processes has a GPU of its own; on MPS, they cannot speak with each other.
+    """
     import torch
 
+    several, n = processes.world > 1, processes.local_world
     there = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
+        "cuda": torch.cuda.is_available() and (not several or torch.cuda.device_count() >= n),
+        "mps": torch.backends.mps.is_available() and not several,
         "cpu": True,
     }
     available = [device for device, present in there.items() if present]
     if name != "auto" and name not in available:
         raise UserError(f"argument --device: came {name}, and this machine has only "
-                        f"{', '.join(available)}")  # fmt: skip
-    return torch.device(available[0] if name == "auto" else name)
+                        f"{', '.join(available)}{f' for {n} processes' * several}")  # fmt: skip
+    device = torch.device(available[0] if name == "auto" else name)
+    if several and device.type == "cuda":
+        torch.cuda.set_device(processes.local_rank)
+        device = torch.device("cuda", processes.local_rank)
+    return device
 
 
 def environment(device: "torch.device | None") -> dict[str, Any]:

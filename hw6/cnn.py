@@ -24,6 +24,7 @@ from common import plots
 from common.data import Batches, Mnist
 from common.layers import Dropout
 from common.loop import fit
+from common.processes import ALONE, Processes
 from common.run import Run, run_parts
 
 LR = 0.1
@@ -84,7 +85,13 @@ def accuracy(logits: Tensor, y: Tensor) -> Tensor:
 
 
 def train(
-    model: nn.Module, mnist: Mnist, epochs: int, batch_size: int, lr: float, seed: int
+    model: nn.Module,
+    mnist: Mnist,
+    epochs: int,
+    batch_size: int,
+    lr: float,
+    seed: int,
+    processes: Processes = ALONE,
 ) -> list[dict[str, Any]]:
     """Train with SGD on the cross-entropy, averaged over the batch; the rows of `fit`.
 
@@ -93,8 +100,8 @@ def train(
     """
     model.to(mnist.train.images.device, memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
-    batches = Batches(mnist.train, batch_size, seed)
-    test = Batches(mnist.test, 1000)
+    batches = Batches(mnist.train, batch_size, seed, processes)
+    test = Batches(mnist.test, 1000, processes=processes)
     loss = nn.functional.cross_entropy
     return list(fit(model, batches, test, loss, optimizer, epochs, {"accuracy": accuracy}))
 
@@ -122,7 +129,9 @@ def most_wrong(logits: Tensor, labels: Tensor, count: int) -> Tensor:
 def network(run: Run) -> dict[str, Any]:
     """the handout's network, trained, and what it learnt"""
     model, args = CNN(), run.args
-    history = train(model, run.mnist, args.epochs, args.batch_size, args.lr, args.seed)
+    history = train(
+        model, run.mnist, args.epochs, args.batch_size, args.lr, args.seed, run.processes
+    )
     images, labels = run.mnist.test
     logits, features = evaluate(model, images)
     table = confusion(labels, logits.argmax(1))

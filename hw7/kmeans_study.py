@@ -1,7 +1,6 @@
 """HW7 Q1, measured: single steps against the formula, and runs by hand from any start."""
 
 import statistics
-from itertools import product
 from typing import Any
 
 import torch
@@ -51,19 +50,21 @@ def study(
     for i, row in enumerate(rows):
         kind = row["averaged"], row["soft"], row.get("decay", False)
         groups.setdefault(kind, []).append(i)
-    outcomes: list[list[dict[str, Any]]] = [[] for _ in rows]
     seeds = range(run.args.seed, run.args.seed + SEEDS)
-    todo = list(product(seeds, groups.items()))
-    for seed, (kind, members) in tqdm(todo, "groups of runs", leave=False, disable=None):
+    jobs = run.processes.share([(seed, *group) for seed in seeds for group in groups.items()])
+    mine = {}
+    for seed, kind, members in tqdm(jobs, "groups of runs", leave=False, disable=None):
         starts = [starting_centers(run, rows[i]["start"], seed) for i in members]
         batches = Batches(run.mnist.train, run.args.batch_size, seed)
         etas = [rows[i]["eta"] for i in members]
         ends = train_by_hand(torch.stack(starts), batches, run.args.epochs, etas, *kind)
         for i, centers, diverged in zip(members, *ends):
-            outcomes[i].append(judged(x0, labels, centers, diverged))
-            if first is not None and seed == run.args.seed:
-                first.append(centers)
-    results = [summed_up(row, found) for row, found in zip(rows, outcomes)]
+            mine[seed, i] = judged(x0, labels, centers, diverged), centers.cpu()
+    found = {key: outcome for each in run.processes.gathered(mine) for key, outcome in each.items()}
+    outcomes = [[found[seed, i][0] for seed in seeds] for i in range(len(rows))]
+    if first is not None:
+        first += [found[seeds[0], i][1] for i in range(len(rows))]
+    results = [summed_up(row, outcome) for row, outcome in zip(rows, outcomes)]
     print(*map(described, results), sep="\n", flush=True)
     return results
 

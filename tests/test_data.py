@@ -17,6 +17,7 @@ from torchvision.datasets.mnist import read_image_file, read_label_file
 from common import data
 from common.data import SAMPLE, SAMPLE_MD5, Batches, Split, idx_array, idx_bytes, load_mnist
 from common.faults import UserError, write_file
+from common.processes import Processes
 
 ROOT = Path(__file__).parents[1]
 CONTENT = {name: gzip.decompress((SAMPLE / f"{name}.gz").read_bytes()) for name in SAMPLE_MD5}
@@ -321,3 +322,22 @@ def test_shuffling_leaves_the_global_generator_alone(numbered):
     with contextlib.suppress(StopIteration):
         next(iter(Batches(numbered, 64, seed=0)))
     assert torch.equal(state, torch.get_rng_state())
+
+
+def test_a_process_takes_its_share_of_each_batch_and_whole_batches_in_their_order():
+    split = Split(torch.arange(10.0), torch.arange(10))
+    processes = [Processes(rank, 3) for rank in range(3)]
+    whole = [y.tolist() for _, y in Batches(split, 4, seed=0)]
+    shares = [[y.tolist() for _, y in Batches(split, 4, 0, each)] for each in processes]
+    assert [list(batch) for batch in zip(*shares)] == [
+        [batch[rank::3] for rank in range(3)] for batch in whole
+    ]
+    in_order = [
+        [(x.tolist(), y.tolist()) for x, y in Batches(split, 4, processes=each)]
+        for each in processes
+    ]
+    first, second = [0, 1, 2, 3], [4, 5, 6, 7]
+    nothing = ([], [])
+    assert in_order[0] == [(first, first), nothing, nothing]
+    assert in_order[1] == [nothing, (second, second), nothing]
+    assert in_order[2] == [nothing, nothing, ([8, 9], [8, 9])]

@@ -124,3 +124,16 @@ def test_fit_goes_on_from_a_later_epoch(sample):
     train, test = Batches(sample.test, 64, seed=0), Batches(sample.test, 200)
     rows = list(fit(model, train, test, cross_entropy, optimizer, 4, first=3))
     assert [row["epoch"] for row in rows] == [3, 4]
+
+
+@pytest.mark.parametrize(("batch_size", "told"), [(1, "leaves 1 of the 11"), (5, "leaves 1 of")])
+def test_batch_norm_of_a_single_example_is_refused_before_the_training(batch_size, told):
+    split = Split(torch.rand(11, 3), torch.zeros(11, dtype=torch.int64))
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    batches = Batches(split, batch_size, 0)
+    with pytest.raises(UserError, match=f"--batch-size: came {batch_size}, which {told}"):
+        list(fit(model, batches, batches, cross_entropy, optimizer, 1))
+    assert len(list(fit(nn.Linear(3, 4), batches, batches, cross_entropy, optimizer, 1))) == 1
+    batches = Batches(split, 4, 0)  # the last has 3
+    assert len(list(fit(model, batches, batches, cross_entropy, optimizer, 1))) == 1

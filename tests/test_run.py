@@ -8,6 +8,7 @@ import torch
 
 from common import run as run_module
 from common.faults import UserError
+from common.processes import Processes
 from common.run import Run, choose_device, run_parts
 
 
@@ -119,6 +120,19 @@ def test_auto_takes_cuda_then_mps_then_cpu(monkeypatch):
         assert choose_device("auto").type == expected
 
 
+def test_each_of_several_processes_has_a_gpu_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    chosen = []
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    assert choose_device("auto", Processes(3, 4, 1, 2)) == torch.device("cuda", 1)
+    assert chosen == [1]
+    assert choose_device("auto", Processes(1, 3, 1, 3)) == torch.device("cpu")
+    with pytest.raises(UserError, match="came cuda, and this machine has only cpu for 3 processes"):
+        choose_device("cuda", Processes(1, 3, 1, 3))
+
+
 def test_what_is_finished_survives_a_mistake(start, summary, capsys):
     assert start({"a": draw, "b": fails}) == 2
     assert capsys.readouterr().err == "trial.py: error: argument --lr: came 9\n"
@@ -132,6 +146,17 @@ def test_ctrl_c_keeps_what_is_finished_and_resume_goes_on(start, summary, capsys
     assert kept.keys() == {"a"}
     assert start({"a": fails, "b": draw}, "--resume") == 0  # a is not run again
     assert summary()["results"] == {"a": kept["a"], "b": kept["a"]}
+
+
+def test_ctrl_c_names_the_checkpoints_that_are_kept(start, capsys):
+    def stops_later(run: Run) -> dict:
+        """a part that has written a checkpoint"""
+        run.write("model.pt", b"")
+        raise KeyboardInterrupt
+
+    assert start({"a": stops_later}) == 130
+    error = capsys.readouterr().err
+    assert "finished and kept in" in error and ": model.pt; go on with --resume" in error
 
 
 def test_resume_refuses_another_run_s_summary(start, capsys, tmp_path):
