@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from common.faults import UserError, write_file
+from common.faults import UserError, remove_leftovers, write_file
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data"
@@ -127,6 +127,7 @@ def is_sample(data: str | Path | None) -> bool:
 def find_or_fetch(folder: Path) -> dict[str, bytes]:
     """The four files' contents by name: from `folder`, else from the sources, which fill it."""
     raw = folder / "MNIST" / "raw"
+    remove_leftovers(raw, idle=3600)  # another run may be fetching right now
     files = verified(raw, MNIST_MD5)
     tried = []
     for title, source in SOURCES.items():

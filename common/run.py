@@ -29,7 +29,8 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image  # matplotlib needs it, too
 
-from common.faults import UserError, write_file
+from common.faults import UserError, alone_in, write_file
+from common.interruption import interruptible, lasting_output
 from common.options import options
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Run:
         args: the options, as `args.epochs`, `args.batch_size`, `args.lr`, `args.seed`, …
         out: the output folder.
         device: where tensors go.
+        part: that is being worked on.
         results: part → its numbers, those of an earlier run included when resuming.
     """
 
@@ -54,13 +56,10 @@ class Run:
         self.args = args
         self.out = Path(args.out) if args.out else RESULTS / script
         self.device = choose_device(args.device) if "device" in args else None
+        self.part: str | None = None
         self.results: dict[str, Any] = {}
         self.seconds: dict[str, float] = {}
         self.written: list[str] = []
-        self.write("summary.json.trial", b"")  # rather now than after the training
-        (self.out / self.written.pop()).unlink(missing_ok=True)
-        if args.resume:
-            self.take_up()
         if args.show and matplotlib.get_backend().lower() == "agg":
             raise UserError("argument --show: there is no screen here; the figures are files too")
         if not args.show:
@@ -130,6 +129,8 @@ class Run:
         self.results, self.seconds = results, seconds
 
 
+@interruptible()
+@lasting_output()
 def run_parts(
     script: str,
     description: str,
@@ -152,44 +153,59 @@ def run_parts(
         defaults: the handout's values for epochs, batch_size and lr, as far as it has them.
 
     Returns:
-        The exit status: 0; 2 after a mistake of the user's; 130 after Ctrl-C.
+        The exit status: 0; 2 after a mistake of the user's; after an interruption 128 and the
+        signal's number, which is 130 for Ctrl-C.
     """
     program = f"{Path(script).name}.py"
-    run = part = None
+    run = None
     try:
         args = options(program, description, parts, mnist, defaults).parse_args(argv)
         run = Run(script, args)
-        for part in parts if args.part == "all" else [args.part]:
-            if part in run.results:
-                print(f"\npart {part}: finished in an earlier run")
-                continue
-            print(f"\npart {part}: {parts[part].__doc__.splitlines()[0]}", flush=True)
-            if mnist:
-                import torch
-
-                torch.manual_seed(args.seed)  # per part: the same numbers alone as among the others
-                torch.set_num_threads(threads or torch.get_num_threads())
-                torch.set_flush_denormal(True)  # numbers under 1e-38 are far slower than zeros
-            started = time.perf_counter()
-            run.results[part] = parts[part](run)
-            run.seconds[part] = round(time.perf_counter() - started, 2)
-            run.write_summary()
+        with alone_in(run.out, "--out"):
+            if args.resume:
+                run.take_up()
+            work_on(run, parts, mnist, threads)
         print(f"\nwritten to {run.out}:", *run.written, sep="\n  ")
         if args.show:
             plt.show()
     except UserError as error:
         print(f"{program}: error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"\n{program}: interrupted in part {part}; {kept(run)}", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as interruption:
+        print(f"\n{program}: interrupted{kept(run)}", file=sys.stderr)
+        return getattr(interruption, "status", 130)
     return 0
 
 
+def work_on(run: Run, parts: Mapping, mnist: bool, threads: int | None) -> None:
+    """Run the parts that --part asks for and no earlier run has finished."""
+    for part in parts if run.args.part == "all" else [run.args.part]:
+        if part in run.results:
+            print(f"\npart {part}: finished in an earlier run")
+            continue
+        run.part = part
+        print(f"\npart {part}: {parts[part].__doc__.splitlines()[0]}", flush=True)
+        if mnist:
+            import torch
+
+            torch.manual_seed(run.args.seed)  # per part: the same numbers alone as among others
+            torch.set_num_threads(threads or torch.get_num_threads())
+            torch.set_flush_denormal(True)  # numbers under 1e-38 are far slower than zeros
+        started = time.perf_counter()
+        run.results[part] = parts[part](run)
+        run.seconds[part] = round(time.perf_counter() - started, 2)
+        run.write_summary()
+
+
 def kept(run: Run | None) -> str:
-    if run is None or not run.results:
-        return "no part was finished"
-    return f"finished and kept in {run.out}: {', '.join(run.results)}; go on with --resume"
+    """Where the run was interrupted, and what --resume will find."""
+    if run is None or run.part is None:
+        return " before the first part"
+    epochs = [f"epochs in {name}" for name in run.written if name.endswith(".pt")]
+    finished = ", ".join([*run.results, *epochs[-1:]])
+    if not finished:
+        return f" in part {run.part}; no part was finished"
+    return f" in part {run.part}; finished and kept in {run.out}: {finished}; go on with --resume"
 
 
 def choose_device(name: str) -> "torch.device":
