@@ -1,48 +1,61 @@
 """How a run is ended before its time, and how it goes on when nobody listens any more."""
 
 import contextlib
+import math
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn, TextIO
+from typing import TextIO
 
 
 class Interrupted(KeyboardInterrupt):
     """The run is to end now: Ctrl-C, SIGTERM, or its terminal was closed.
 
     Attributes:
-        status: the exit status, by custom 128 and the signal's number.
+        number: the signal's.
+        status: the exit status, by custom 128 and the number.
     """
 
     def __init__(self, number: int):
         super().__init__(number)
-        self.status = 128 + number
+        self.number, self.status = number, 128 + number
 
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
     """Raises `Interrupted` where a signal would kill the process; what is ignored remains so."""
-    before = {}
+    before, raised = {}, [-math.inf]
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        # a closed terminal is often told twice: the second would stop the first one's tidying up
+        if time.monotonic() - raised[0] > 1:
+            raised[0] = time.monotonic()
+            raise Interrupted(number)
+
+    def lost(unraisable: "sys.UnraisableHookArgs") -> None:
+        if isinstance(unraisable.exc_value, Interrupted):  # while an object was being destroyed
+            raised[0] = -math.inf
+            threading.Timer(0.01, signal.raise_signal, [unraisable.exc_value.number]).start()
+        else:
+            hook(unraisable)
+
     if threading.current_thread() is threading.main_thread():  # only there can handlers be set
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)  # Windows has no SIGHUP
-            handler = number and signal.getsignal(number)
-            if number and handler in (signal.SIG_DFL, signal.default_int_handler):
+            if number and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
                 before[number] = signal.signal(number, interrupt)
+    hook, sys.unraisablehook = sys.unraisablehook, lost
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    signal.signal(number, signal.SIG_IGN)  # once is enough: a second one would stop the tidying up
-    raise Interrupted(number)
 
 
 @contextlib.contextmanager
