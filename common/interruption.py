@@ -1,12 +1,10 @@
 """How a run is ended before its time, and how it goes on when nobody listens any more."""
 
 import contextlib
-import math
 import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -17,42 +15,47 @@ class Interrupted(KeyboardInterrupt):
     """The run is to end now: Ctrl-C, SIGTERM, or its terminal was closed.
 
     Attributes:
-        number: the signal's.
-        status: the exit status, by custom 128 and the number.
+        status: the exit status, by custom 128 and the signal's number.
     """
 
     def __init__(self, number: int):
         super().__init__(number)
-        self.number, self.status = number, 128 + number
+        self.status = 128 + number
 
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Raises `Interrupted` where a signal would kill the process; what is ignored remains so."""
-    before, raised = {}, [-math.inf]
+    """Raises `Interrupted` where a signal would kill the process; what is ignored remains so.
+
+    An exception that arrives while an object is being destroyed, or under a C++ library, is lost.
+    So an alarm raises it again each second, until the block has ended.
+    """
+    alarm = getattr(signal, "SIGALRM", None)  # Windows has none
+    before, told = {}, []
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        # a closed terminal is often told twice: the second would stop the first one's tidying up
-        if time.monotonic() - raised[0] > 1:
-            raised[0] = time.monotonic()
-            raise Interrupted(number)
+        if alarm and not told:
+            signal.setitimer(signal.ITIMER_REAL, 1, 1)
+        elif alarm and number != alarm:
+            return  # a closed terminal is told twice: it would stop the first one's tidying up
+        told.append(number)
+        raise Interrupted(told[0])
 
-    def lost(unraisable: "sys.UnraisableHookArgs") -> None:
-        if isinstance(unraisable.exc_value, Interrupted):  # while an object was being destroyed
-            raised[0] = -math.inf
-            threading.Timer(0.01, signal.raise_signal, [unraisable.exc_value.number]).start()
-        else:
-            hook(unraisable)
+    def unraisable(lost: "sys.UnraisableHookArgs") -> None:
+        if not isinstance(lost.exc_value, Interrupted):
+            hook(lost)
 
+    hook, sys.unraisablehook = sys.unraisablehook, unraisable
     if threading.current_thread() is threading.main_thread():  # only there can handlers be set
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)  # Windows has no SIGHUP
-            if number and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+        numbers = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
+        for number in filter(None, [*numbers, alarm]):
+            if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
                 before[number] = signal.signal(number, interrupt)
-    hook, sys.unraisablehook = sys.unraisablehook, lost
     try:
         yield
     finally:
+        if told and alarm:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)

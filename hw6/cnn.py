@@ -19,11 +19,13 @@ import torch
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from common import plots
+from common.checkpoint import resumable_fit
 from common.data import Batches, Mnist
 from common.layers import Dropout
-from common.loop import fit
+from common.loop import Measure, fit
 from common.run import Run, run_parts
 
 LR = 0.1
@@ -83,10 +85,20 @@ def accuracy(logits: Tensor, y: Tensor) -> Tensor:
     return (logits.argmax(1) == y).to(logits.dtype).mean()
 
 
+METRICS = {"accuracy": accuracy}
+
+
 def train(
     model: nn.Module, mnist: Mnist, epochs: int, batch_size: int, lr: float, seed: int
 ) -> list[dict[str, Any]]:
-    """Train with SGD on the cross-entropy, averaged over the batch; the rows of `fit`.
+    """Train with SGD on the cross-entropy, averaged over the batch; the rows of `fit`."""
+    return list(fit(model, *prepared(model, mnist, batch_size, lr, seed), epochs, METRICS))
+
+
+def prepared(
+    model: nn.Module, mnist: Mnist, batch_size: int, lr: float, seed: int
+) -> tuple[Batches, Batches, Measure, Optimizer]:
+    """What `fit` trains and tests with: the batches, the loss, the optimizer.
 
     The model goes to the images' device. Its weights are laid out channels last: the convolutions
     are faster on a CPU so, and the numbers differ in their last bits only.
@@ -94,9 +106,7 @@ def train(
     model.to(mnist.train.images.device, memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
     batches = Batches(mnist.train, batch_size, seed)
-    test = Batches(mnist.test, 1000)
-    loss = nn.functional.cross_entropy
-    return list(fit(model, batches, test, loss, optimizer, epochs, {"accuracy": accuracy}))
+    return batches, Batches(mnist.test, 1000), nn.functional.cross_entropy, optimizer
 
 
 @torch.no_grad()
@@ -122,7 +132,8 @@ def most_wrong(logits: Tensor, labels: Tensor, count: int) -> Tensor:
 def network(run: Run) -> dict[str, Any]:
     """the handout's network, trained, and what it learnt"""
     model, args = CNN(), run.args
-    history = train(model, run.mnist, args.epochs, args.batch_size, args.lr, args.seed)
+    setting = prepared(model, run.mnist, args.batch_size, args.lr, args.seed)
+    history = resumable_fit(run, "model", model, *setting, METRICS)
     images, labels = run.mnist.test
     logits, features = evaluate(model, images)
     table = confusion(labels, logits.argmax(1))
