@@ -34,9 +34,9 @@ def interruptible() -> Iterator[None]:
     before, told = {}, []
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        if alarm and not told:
+        if alarm in before and not told:
             signal.setitimer(signal.ITIMER_REAL, 1, 1)
-        elif alarm and number != alarm:
+        elif alarm in before and number != alarm:
             return  # a closed terminal is told twice: it would stop the first one's tidying up
         told.append(number)
         raise Interrupted(told[0])
@@ -54,7 +54,7 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     finally:
-        if told and alarm:
+        if told and alarm in before:
             signal.setitimer(signal.ITIMER_REAL, 0)
         sys.unraisablehook = hook
         for number, handler in before.items():
