@@ -560,8 +560,11 @@ def part(faults: Callable[[random.Random], Faults]) -> Callable[[Run], dict]:
     def rows(run: Run) -> dict:
         found = []
         for title, trials in faults(random.Random(f"{run.args.seed} {faults.__name__}")):
-            with ThreadPoolExecutor(2) as pool:
+            pool = ThreadPoolExecutor(2)
+            try:
                 outcomes = list(pool.map(tried, trials))
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)  # after Ctrl-C no more are begun
             happened = dict(Counter(what for _, what in outcomes).most_common())
             right = all(right for right, _ in outcomes)
             found.append({"fault": title, "tried": len(trials), "what": happened, "right": right})
