@@ -1,6 +1,7 @@
 """Short forms of the campaign in bench/faults.py, and the files that a run reads and writes."""
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 
 from bench import faults
 from common.faults import UserError, alone_in, remove_leftovers, write_file
@@ -18,85 +20,37 @@ pytestmark = pytest.mark.skipif(
 )
 ROOT = Path(__file__).parents[1]
 
-# A small run in two parts, the second one with a checkpoint after each epoch.
-SCRIPT = """
-import sys, torch
-from torch.nn.functional import cross_entropy
-from common.checkpoint import resumable_fit
-from common.data import Batches
-from common.run import run_parts
-def first(run):
-    "a file"
-    run.write("first.csv", b"1\\n" * 5000)
-    return {"random": torch.rand(3).tolist()}
-def second(run):
-    "training"
-    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))
-    optimizer = torch.optim.SGD(model.parameters(), 0.1)
-    train, test = Batches(run.mnist.train, 20, run.args.seed), Batches(run.mnist.test, 200)
-    return {"rows": resumable_fit(run, "model", model, train, test, cross_entropy, optimizer)}
-sys.exit(run_parts("hw0/trial", "", {"a": first, "b": second}, threads=1, epochs=1, batch_size=20))
-"""
 
+def test_the_comparison_sees_a_changed_file_and_half_a_one(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    summary = {"settings": {"lr": 1, "data": "mnist"}, "environment": {"seconds": {"a": 1.5}}}
 
-@pytest.fixture(scope="module")
-def script(tmp_path_factory) -> tuple[str, ...]:
-    path = tmp_path_factory.mktemp("script") / "trial.py"
-    path.write_text(SCRIPT)
-    command = (str(path), "--data", "sample", "--epochs", "40")
-    faults.undisturbed(*command)
-    return command
+    def fill(rate: float = 1, weight: float = 1) -> None:
+        settings = summary["settings"] | {"lr": rate}
+        (out / "summary.json").write_text(json.dumps(summary | {"settings": settings}))
+        torch.save({"model": {"w": torch.full((9, 9), weight)}}, out / "model.pt")
+        (out / "table.csv").write_text("1,2\n")
 
-
-@pytest.mark.parametrize(
-    "moment",
-    [
-        partial(faults.at_line, pattern="part b"),
-        partial(faults.at_line, pattern=faults.EPOCH, times=5, seconds=0.002),
-    ],
-    ids=["before", "about a checkpoint"],
-)
-def test_a_killed_run_is_taken_up_to_the_same_bytes(script, tmp_path, moment):
-    assert faults.killed(tmp_path, script, moment).startswith(faults.SAME)
-
-
-def test_a_full_disk_is_one_line_and_loses_nothing(script, tmp_path):
-    assert faults.SAME in faults.limited(tmp_path, script, 6000)
-
-
-def test_a_closed_terminal_keeps_what_is_finished(script, tmp_path, monkeypatch):
-    monkeypatch.setattr(faults, "CODED", script)
-    result = faults.closed(tmp_path, faults.OWN_TERMINAL, 0.1)
-    assert result == f"ended with status 129; {faults.SAME}"
-
-
-@pytest.mark.parametrize("lines", [0, 3])
-def test_a_run_goes_on_when_nobody_reads_its_lines(script, tmp_path, monkeypatch, lines):
-    monkeypatch.setattr(faults, "KMEANS", script)
-    assert faults.headed(tmp_path, lines) == f"ran on; {faults.SAME}"
-
-
-def test_the_comparison_sees_a_changed_file(script, tmp_path):
-    faults.ended(faults.start(tmp_path, *script))
-    out, whole = tmp_path / "out", faults.undisturbed(*script)
-    assert faults.compare(out, whole) == faults.SAME
-    for name in ("first.csv", "model.pt", "summary.json"):
-        content = (out / name).read_bytes()
-        changed = content.replace(b'"seed": 0', b'"seed": 1') + b"\n" * (name == "first.csv")
-        if name == "model.pt":
-            other = dict.fromkeys(faults.torch.load(out / name, weights_only=True), 0)
-            faults.torch.save(other, out / name)
-        else:
-            (out / name).write_bytes(changed)
+    fill()
+    expected = faults.Undisturbed(faults.contents(out), 1.0)
+    for change, name in [({"rate": 2}, "summary.json"), ({"weight": 1 + 1e-6}, "model.pt")]:
+        fill(**change)
         with pytest.raises(faults.Wrong, match=name):
-            faults.compare(out, whole)
+            faults.compare(out, expected)
+    fill()
+    assert faults.compare(out, expected) == faults.SAME and not faults.whole(out)
+    for name in ("summary.json", "model.pt"):
+        fill()
+        content = (out / name).read_bytes()
         (out / name).write_bytes(content[: len(content) // 2])
-        if name != "first.csv":
-            with pytest.raises(faults.Wrong, match=f"{name} is half-written"):
-                faults.whole(out)
-        (out / name).write_bytes(content)
-    (out / ".first.csv.1.tmp").touch()
+        with pytest.raises(faults.Wrong, match=f"{name} is half-written"):
+            faults.whole(out)
+    fill()
+    (out / ".table.csv.1.tmp").touch()
     assert faults.whole(out)
+    with pytest.raises(faults.Wrong, match=r"table\.csv\.1\.tmp"):
+        faults.compare(out, expected)
 
 
 def test_a_trial_that_fails_is_told_in_the_table():
@@ -191,3 +145,60 @@ def test_a_writer_that_is_interrupted_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_file(tmp_path / "file", b"content", "--out")
     assert list(tmp_path.iterdir()) == []
+
+
+# A small run in two parts, the second one with a checkpoint after each epoch.
+SCRIPT = """
+import sys, torch
+from torch.nn.functional import cross_entropy
+from common.checkpoint import resumable_fit
+from common.data import Batches
+from common.run import run_parts
+def first(run):
+    "a file"
+    run.write("first.csv", b"1\\n" * 5000)
+    return {"random": torch.rand(3).tolist()}
+def second(run):
+    "training"
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    train, test = Batches(run.mnist.train, 20, run.args.seed), Batches(run.mnist.test, 200)
+    return {"rows": resumable_fit(run, "model", model, train, test, cross_entropy, optimizer)}
+sys.exit(run_parts("hw0/trial", "", {"a": first, "b": second}, threads=1, epochs=1, batch_size=20))
+"""
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory) -> tuple[str, ...]:
+    path = tmp_path_factory.mktemp("script") / "trial.py"
+    path.write_text(SCRIPT)
+    command = (str(path), "--data", "sample", "--epochs", "40")
+    faults.undisturbed(*command)
+    return command
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        partial(faults.at_line, pattern="part b"),
+        partial(faults.at_line, pattern=faults.EPOCH, times=5, seconds=0.002),
+    ],
+    ids=["before", "about a checkpoint"],
+)
+def test_a_killed_run_is_taken_up_to_the_same_bytes(script, tmp_path, moment):
+    assert faults.killed(tmp_path, script, moment).startswith(faults.SAME)
+
+
+def test_a_full_disk_is_one_line_and_loses_nothing(script, tmp_path):
+    assert faults.SAME in faults.limited(tmp_path, script, 6000)
+
+
+def test_a_closed_terminal_keeps_what_is_finished(script, tmp_path, monkeypatch):
+    monkeypatch.setattr(faults, "CODED", script)
+    result = faults.closed(tmp_path, faults.OWN_TERMINAL, 0.1)
+    assert result == f"ended with status 129; {faults.SAME}"
+
+
+def test_a_run_goes_on_when_nobody_reads_its_lines(script, tmp_path, monkeypatch):
+    monkeypatch.setattr(faults, "KMEANS", script)
+    assert faults.headed(tmp_path, 3) == f"ran on; {faults.SAME}"
