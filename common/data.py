@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -166,7 +167,7 @@ def verified(raw: Path, md5_of: dict[str, str]) -> dict[str, bytes]:
                 content = gzip.decompress(content) if path.suffix == ".gz" else content
             except FileNotFoundError:
                 continue
-            except (OSError, EOFError, ValueError) as error:
+            except (OSError, EOFError, ValueError, zlib.error) as error:
                 print(f"data: {path} cannot be read: {one_line(error)}", flush=True)
                 continue
             if (found := md5(content)) == expected:

@@ -1,7 +1,7 @@
 """Mutations of what stands between a run and what can go wrong, for tests/mutations.py."""
 
 FAULTS, INTERRUPTION = "common/faults.py", "common/interruption.py"
-CAMPAIGN = "bench/faults.py"
+CAMPAIGN, DATA = "bench/faults.py", "common/data.py"
 
 MUTATIONS = [
     # files
@@ -26,6 +26,7 @@ MUTATIONS = [
         "    except ValueError:\n        return None",
     ),
     (FAULTS, "                path.unlink()\n\n\ndef lock", "                pass\n\n\ndef lock"),
+    (DATA, "ValueError, zlib.error)", "ValueError)"),
     # interruptions
     (INTERRUPTION, "self.status = 128 + number", "self.status = number"),
     (INTERRUPTION, "signal.setitimer(signal.ITIMER_REAL, 1, 1)", "pass"),
