@@ -47,6 +47,6 @@ MUTATIONS = [
     (CAMPAIGN, 'raise Wrong(f"{path.name} is half-written: {error}") from error', "pass"),
     (CAMPAIGN, 'return False, f"WRONG', 'return True, f"WRONG'),
     (CAMPAIGN, "right = all(", "right = any("),
-    (CAMPAIGN, "value.numpy().tobytes()", "None"),
+    (CAMPAIGN, "state.numpy().tobytes()", "None"),
     (CAMPAIGN, "    if process.returncode != status:\n", "    if False:\n"),
 ]
