@@ -37,7 +37,6 @@ MUTATIONS = [
     (INTERRUPTION, "signal.setitimer(signal.ITIMER_REAL, 0)", "pass"),
     (INTERRUPTION, "            signal.signal(number, handler)\n\n\n", "            pass\n\n\n"),
     (INTERRUPTION, "raise Interrupted(told[0])", "raise Interrupted(number)"),
-    (INTERRUPTION, '"SIGINT", "SIGTERM", "SIGHUP"', '"SIGINT", "SIGTERM"'),
     (INTERRUPTION, "sys.stdout or void", "sys.stdout"),
     (INTERRUPTION, "            stack.callback(lasting.flush)", "            pass"),
     (INTERRUPTION, "os.dup2(self.void.fileno(), self.stream.fileno())", "pass"),

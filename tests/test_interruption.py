@@ -63,8 +63,11 @@ def test_a_second_signal_does_not_stop_the_tidying_up():
         try:
             signal.raise_signal(signal.SIGHUP)
         except KeyboardInterrupt as first:
-            signal.raise_signal(signal.SIGHUP)
-            signal.raise_signal(signal.SIGTERM)
+            try:
+                signal.raise_signal(signal.SIGHUP)
+                signal.raise_signal(signal.SIGTERM)
+            except KeyboardInterrupt:
+                pytest.fail("stopped")
             assert first.status == 129
 
 
@@ -73,6 +76,8 @@ def test_ignored_signals_remain_so_and_other_threads_set_none(monkeypatch):
     try:
         with interruptible():
             signal.raise_signal(signal.SIGHUP)
+    except KeyboardInterrupt:
+        pytest.fail("interrupted")
     finally:
         signal.signal(signal.SIGHUP, before)
     found = []
