@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from common.faults import UserError, write_file
+from common.faults import UserError, remove_leftovers, write_file
 from common.processes import ALONE, Processes
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -142,6 +143,7 @@ def is_sample(data: str | Path | None) -> bool:
 def find_or_fetch(folder: Path) -> dict[str, bytes]:
     """The four files' contents by name: from `folder`, else from the sources, which fill it."""
     raw = folder / "MNIST" / "raw"
+    remove_leftovers(raw, idle=3600)  # another run may be fetching right now
     files = verified(raw, MNIST_MD5)
     tried = []
     for title, source in SOURCES.items():
@@ -180,7 +182,7 @@ def verified(raw: Path, md5_of: dict[str, str]) -> dict[str, bytes]:
                 content = gzip.decompress(content) if path.suffix == ".gz" else content
             except FileNotFoundError:
                 continue
-            except (OSError, EOFError, ValueError) as error:
+            except (OSError, EOFError, ValueError, zlib.error) as error:
                 print(f"data: {path} cannot be read: {one_line(error)}", flush=True)
                 continue
             if (found := md5(content)) == expected:

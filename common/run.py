@@ -29,7 +29,8 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image  # matplotlib needs it, too
 
-from common.faults import UserError, write_file
+from common.faults import UserError, alone_in, write_file
+from common.interruption import interruptible, lasting_output
 from common.options import options
 from common.processes import ALONE, Gone, Processes, here
 
@@ -49,6 +50,7 @@ class Run:
         out: the output folder.
         device: where tensors go.
         processes: this process and the others.
+        part: that is being worked on.
         results: part → its numbers, those of an earlier run included when resuming.
     """
 
@@ -56,6 +58,7 @@ class Run:
         self.args, self.processes = args, processes
         self.out = Path(args.out) if args.out else RESULTS / script
         self.device = choose_device(args.device, processes) if "device" in args else None
+        self.part: str | None = None
         self.results: dict[str, Any] = {}
         self.seconds: dict[str, float] = {}
         self.written: list[str] = []
@@ -63,11 +66,6 @@ class Run:
         if any(others != asked for others in processes.gathered(asked)):
             raise UserError("the processes differ in their options or devices, as this one's "
                             f"{asked}: start all with the same")  # fmt: skip
-        if processes.rank == 0:
-            self.write("summary.json.trial", b"")  # rather now than after the training
-            (self.out / self.written.pop()).unlink(missing_ok=True)
-        if args.resume:
-            self.take_up()
         if args.show and matplotlib.get_backend().lower() == "agg":
             raise UserError("argument --show: there is no screen here; the figures are files too")
         if not args.show:
@@ -158,6 +156,8 @@ class Run:
         self.results, self.seconds = results, seconds
 
 
+@interruptible()
+@lasting_output()
 def run_parts(
     script: str,
     description: str,
@@ -180,36 +180,23 @@ def run_parts(
         defaults: the handout's values for epochs, batch_size and lr, as far as it has them.
 
     Returns:
-        The exit status: 0; 1 where another process is gone; 2 after a mistake of the user's; 130
-        after Ctrl-C.
+        The exit status: 0; 1 where another process is gone; 2 after a mistake of the user's; after
+        an interruption 128 and the signal's number, which is 130 for Ctrl-C.
     """
     program = f"{Path(script).name}.py"
     processes = here()
     if not mnist and processes.rank:
         return 0  # without torch, there is work for one process
     processes = processes if mnist else ALONE
-    run = part = None
+    run = None
     try:
         processes.join()
         args = parsed(options(program, description, parts, mnist, defaults), argv, processes)
         run = Run(script, args, processes)
-        for part in parts if args.part == "all" else [args.part]:
-            if part in run.results:
-                print(f"\npart {part}: finished in an earlier run")
-                continue
-            print(f"\npart {part}: {parts[part].__doc__.splitlines()[0]}", flush=True)
-            if mnist:
-                import torch
-
-                from common.cpu import prepare_cpu
-
-                # per part: the same numbers alone as among the others
-                torch.manual_seed(processes.seed(args.seed))
-                prepare_cpu(threads)
-            started = time.perf_counter()
-            run.results[part] = parts[part](run)
-            run.seconds[part] = round(time.perf_counter() - started, 2)
-            run.write_summary()
+        with alone_in(run.out, "--out") if processes.rank == 0 else contextlib.nullcontext():
+            if args.resume:
+                run.take_up()
+            work_on(run, parts, mnist, threads)
         print(f"\nwritten to {run.out}:", *run.written, sep="\n  ")
         if args.show:
             plt.show()
@@ -217,15 +204,37 @@ def run_parts(
         processes.tell(f"{program}: error: {error}")
         return 2
     except Gone as gone:
-        processes.tell(f"{program}: error: {gone}; {kept(run)}")
+        processes.tell(f"{program}: error: {gone}, noticed{kept(run)}")
         return 1
-    except KeyboardInterrupt:
-        processes.tell(f"\n{program}: interrupted in part {part}; {kept(run)}")
-        return 130
+    except KeyboardInterrupt as interruption:
+        processes.tell(f"\n{program}: interrupted{kept(run)}")
+        return getattr(interruption, "status", 130)
     finally:
         processes.silence.close()  # a traceback is heard
     processes.leave()
     return 0
+
+
+def work_on(run: Run, parts: Mapping, mnist: bool, threads: int | None) -> None:
+    """Run the parts that --part asks for and no earlier run has finished."""
+    for part in parts if run.args.part == "all" else [run.args.part]:
+        if part in run.results:
+            print(f"\npart {part}: finished in an earlier run")
+            continue
+        run.part = part
+        print(f"\npart {part}: {parts[part].__doc__.splitlines()[0]}", flush=True)
+        if mnist:
+            import torch
+
+            from common.cpu import prepare_cpu
+
+            # per part: the same numbers alone as among the others
+            torch.manual_seed(run.processes.seed(run.args.seed))
+            prepare_cpu(threads)
+        started = time.perf_counter()
+        run.results[part] = parts[part](run)
+        run.seconds[part] = round(time.perf_counter() - started, 2)
+        run.write_summary()
 
 
 def parsed(
@@ -245,11 +254,14 @@ def parsed(
 
 
 def kept(run: Run | None) -> str:
-    checkpoints = [name for name in run.written if name.endswith(".pt")] if run else []
-    if run is None or not (run.results or checkpoints):
-        return "no part was finished"
-    there = ", ".join([*run.results, *checkpoints])
-    return f"finished and kept in {run.out}: {there}; go on with --resume"
+    """Where the run ended before its time, and what --resume will find."""
+    if run is None or run.part is None:
+        return " before the first part"
+    epochs = [f"epochs in {name}" for name in run.written if name.endswith(".pt")]
+    finished = ", ".join([*run.results, *epochs[-1:]])
+    if not finished:
+        return f" in part {run.part}; no part was finished"
+    return f" in part {run.part}; finished and kept in {run.out}: {finished}; go on with --resume"
 
 
 def choose_device(name: str, processes: Processes = ALONE) -> "torch.device":

@@ -21,10 +21,11 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from common import plots
+from common.checkpoint import resumable_fit
 from common.data import Batches, Mnist
 from common.layers import Dropout
 from common.loop import fit
-from common.processes import ALONE, Processes
+from common.processes import ALONE
 from common.run import Run, run_parts
 
 LR = 0.1
@@ -91,19 +92,25 @@ def train(
     batch_size: int,
     lr: float,
     seed: int,
-    processes: Processes = ALONE,
+    run: Run | None = None,
 ) -> list[dict[str, Any]]:
     """Train with SGD on the cross-entropy, averaged over the batch; the rows of `fit`.
 
     The model goes to the images' device. Its weights are laid out channels last: the convolutions
     are faster on a CPU so, and the numbers differ in their last bits only.
+
+    Args:
+        run: keeps each epoch for its --resume, and shares the batches out among its processes.
     """
     model.to(mnist.train.images.device, memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+    processes = run.processes if run else ALONE
     batches = Batches(mnist.train, batch_size, seed, processes)
     test = Batches(mnist.test, 1000, processes=processes)
-    loss = nn.functional.cross_entropy
-    return list(fit(model, batches, test, loss, optimizer, epochs, {"accuracy": accuracy}))
+    loss, metrics = nn.functional.cross_entropy, {"accuracy": accuracy}
+    if run:
+        return resumable_fit(run, "model", model, batches, test, loss, optimizer, metrics)
+    return list(fit(model, batches, test, loss, optimizer, epochs, metrics))
 
 
 @torch.no_grad()
@@ -129,9 +136,7 @@ def most_wrong(logits: Tensor, labels: Tensor, count: int) -> Tensor:
 def network(run: Run) -> dict[str, Any]:
     """the handout's network, trained, and what it learnt"""
     model, args = CNN(), run.args
-    history = train(
-        model, run.mnist, args.epochs, args.batch_size, args.lr, args.seed, run.processes
-    )
+    history = train(model, run.mnist, args.epochs, args.batch_size, args.lr, args.seed, run)
     images, labels = run.mnist.test
     logits, features = evaluate(model, images)
     table = confusion(labels, logits.argmax(1))

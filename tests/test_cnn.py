@@ -171,9 +171,9 @@ def test_the_script_writes_every_output_and_repeats_itself_bit_for_bit(tmp_path)
     assert one["results"] == two["results"]
     figures = {"loss", "accuracy", "confusion", "wrong", "filters"}
     figures |= {"tsne"} if importlib.util.find_spec("sklearn") else set()
-    expected = {f"{name}.png" for name in figures} | {"summary.json"}
+    expected = {f"{name}.png" for name in figures} | {"summary.json", "model.pt"}
     assert {path.name for path in (tmp_path / "one").iterdir()} == expected
-    assert all(path.stat().st_size < 100_000 for path in (tmp_path / "one").iterdir())
+    assert all(path.stat().st_size < 100_000 for path in (tmp_path / "one").glob("*.png"))
     results = one["results"]["network"]
     assert len(results["train_loss"]) == len(results["test_accuracy"]) == 3
     assert [sum(row) for row in results["table"]] == [20] * 10

@@ -142,6 +142,21 @@ def test_a_folder_of_the_sample_is_the_sample(tmp_path, plain, sample):
         load_mnist(tmp_path)
 
 
+@pytest.mark.parametrize("at", [0, 3, 40, 5000, -6, -2], ids=str)
+def test_a_bit_turned_in_a_compressed_file_is_one_line_or_harmless(tmp_path, at, sample, capsys):
+    for name in CONTENT:
+        content = bytearray((SAMPLE / f"{name}.gz").read_bytes())
+        if name == TRAIN:
+            content[at] ^= 1
+        (tmp_path / f"{name}.gz").write_bytes(content)
+    if at == 3:  # flags: "is text" changes nothing
+        assert torch.equal(load_mnist(tmp_path).train.images, sample.train.images)
+        return
+    with pytest.raises(UserError, match=f"--data: {tmp_path} lacks {TRAIN}"):
+        load_mnist(tmp_path)
+    assert f"{TRAIN}.gz cannot be read" in capsys.readouterr().out
+
+
 def test_a_folder_of_mnist_or_an_absent_one_is_no_sample(raw, tmp_path):
     fill(raw)
     assert not data.is_sample(tmp_path) and not data.is_sample(tmp_path / "absent")

@@ -323,7 +323,7 @@ def test_a_killed_process_ends_the_job_and_resume_ends_as_if_it_had_not(tmp_path
     assert killed.returncode != 0
     (line,) = [line for line in killed.stderr.splitlines() if line.startswith("trial.py: ")]
     assert "process 1 of 2 is gone" in line or "ended by torchrun" in line
-    assert "finished and kept in out: net.pt; go on with --resume" in line
+    assert "finished and kept in out: epochs in net.pt; go on with --resume" in line
     out, whole = tmp_path / "out", tmp_path / "whole"
     assert [path.name for path in out.iterdir()] == ["net.pt"]
     assert ended(started(2, told, tmp_path, "", "--out", str(whole))) == [0, 0]
@@ -346,7 +346,7 @@ def test_a_killed_process_ends_the_job_and_resume_ends_as_if_it_had_not(tmp_path
         ("mistake", "--seed=1", "this one's alone"),
         ("", "--batch-size=9999", "argument --batch-size: came 9999"),
         ("", "--epochs=x", "argument --epochs: came x"),
-        ("killed", "--seed=1", "process 1 of 2 is gone; finished and kept in"),
+        ("killed", "--seed=1", "process 1 of 2 is gone, noticed in part a; finished and kept in"),
     ],
 )
 def test_what_ends_the_job_is_told_once_wherever_it_is_seen(tmp_path, mode, argument, expected):

@@ -156,7 +156,7 @@ def test_ctrl_c_names_the_checkpoints_that_are_kept(start, capsys):
 
     assert start({"a": stops_later}) == 130
     error = capsys.readouterr().err
-    assert "finished and kept in" in error and ": model.pt; go on with --resume" in error
+    assert "finished and kept in" in error and ": epochs in model.pt; go on with --resume" in error
 
 
 def test_resume_refuses_another_run_s_summary(start, capsys, tmp_path):

@@ -1,0 +1,125 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from common.interruption import Interrupted, Lasting, interruptible, lasting_output
+from common.run import run_parts
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of this kind are Unix's")
+
+
+@pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_ends_a_run_with_a_line_and_its_status(tmp_path, capsys, name, status):
+    def part(run):
+        """a part that is interrupted"""
+        run.write("half_model.pt", b"an epoch")
+        signal.raise_signal(getattr(signal, name))
+        pytest.fail("it went on")
+
+    handlers = [signal.getsignal(getattr(signal, name)) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
+    parts, argv = {"a": lambda run: {"one": 1}, "b": part}, ["--out", str(tmp_path)]
+    parts["a"].__doc__ = "a part"
+    assert run_parts("hw0/trial", "", parts, argv, mnist=False) == status
+    assert capsys.readouterr().err == (
+        f"\ntrial.py: interrupted in part b; finished and kept in {tmp_path}: a, epochs in "
+        "half_model.pt; go on with --resume\n"
+    )
+    assert not (tmp_path / ".running").exists()
+    assert handlers == [
+        signal.getsignal(getattr(signal, name)) for name in ("SIGINT", "SIGTERM", "SIGHUP")
+    ]
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_before_the_first_part_it_is_told_so(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("common.run.work_on", lambda *_: signal.raise_signal(signal.SIGTERM))
+    argv = ["--out", str(tmp_path)]
+    assert run_parts("hw0/trial", "", {"a": None}, argv, mnist=False) == 143
+    assert capsys.readouterr().err == "\ntrial.py: interrupted before the first part\n"
+
+
+class Closes:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_an_interruption_that_is_lost_is_raised_again_and_not_shown(capsys):
+    began = time.monotonic()
+    with pytest.raises(Interrupted) as interrupted, interruptible():
+        Closes()  # what a destructor raises is only printed
+        time.sleep(5)
+    assert time.monotonic() - began < 3
+    assert interrupted.value.status == 143
+    assert capsys.readouterr().err == ""
+
+
+def test_a_second_signal_does_not_stop_the_tidying_up():
+    with interruptible():
+        try:
+            signal.raise_signal(signal.SIGHUP)
+        except KeyboardInterrupt as first:
+            try:
+                signal.raise_signal(signal.SIGHUP)
+                signal.raise_signal(signal.SIGTERM)
+            except KeyboardInterrupt:
+                pytest.fail("stopped")
+            assert first.status == 129
+
+
+def test_ignored_signals_remain_so_and_other_threads_set_none(monkeypatch):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruptible():
+            signal.raise_signal(signal.SIGHUP)
+    except KeyboardInterrupt:
+        pytest.fail("interrupted")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    found = []
+
+    def run():
+        with interruptible():
+            found.append("ran")
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert found == ["ran"]
+
+
+PRINT = """
+import sys
+from common.interruption import lasting_output
+with lasting_output():
+    for i in range(3):
+        print("a line", flush=i == 1)
+        print("an error", file=sys.stderr)
+open(sys.argv[1], "w").write("done")
+"""
+
+
+@pytest.mark.parametrize("redirection", ["| true", ">/dev/full 2>&1", ">&- 2>&-", "2>/dev/full"])
+def test_lines_that_nobody_takes_stop_nothing(tmp_path, redirection):
+    if "full" in redirection and not os.path.exists("/dev/full"):  # noqa: PTH110
+        pytest.skip("no /dev/full here")
+    done = tmp_path / "done"
+    command = f'{{ sleep 0.1; "$0" -c "$1" "$2"; echo status $? >&3; }} 3>"$2.status" {redirection}'
+    shell = ["sh", "-c", command, sys.executable, PRINT, str(done)]
+    result = subprocess.run(shell, capture_output=True, text=True)
+    assert done.read_text() == "done"
+    assert (tmp_path / "done.status").read_text() == "status 0\n"
+    assert "Traceback" not in result.stderr and "Exception" not in result.stderr
+
+
+def test_lines_that_are_taken_are_printed(capsys):
+    with lasting_output():
+        print("a line")
+        print("an error", file=sys.stderr)
+        assert isinstance(sys.stdout, Lasting) and not sys.stdout.isatty()
+    assert capsys.readouterr() == ("a line\n", "an error\n")
+    assert not isinstance(sys.stdout, Lasting)
