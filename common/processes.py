@@ -151,8 +151,10 @@ class Processes:
 
     def average_statistics(self, model: "nn.Module") -> None:
         """Make batch norm's running statistics, each process's of its own shares, their mean."""
-        if self.world > 1 and statistics(model):
-            put(self.summed(flat(statistics(model))) / self.world, statistics(model))
+        if self.world > 1 and running_statistics(model):
+            put(
+                self.summed(flat(running_statistics(model))) / self.world, running_statistics(model)
+            )
 
     def whole(self, values: "Tensor", sizes: list[int]) -> tuple["Tensor", list[int]]:
         """Averages over the shares of each batch (batches, …), and the shares' sizes: the batches'.
@@ -183,7 +185,7 @@ def ended(signal_number: int, frame: Any) -> NoReturn:
     raise Gone("ended by torchrun, as when another process is gone")
 
 
-def statistics(model: "nn.Module") -> list["Tensor"]:
+def running_statistics(model: "nn.Module") -> list["Tensor"]:
     return [buffer for buffer in model.buffers() if buffer.is_floating_point()]
 
 

@@ -14,7 +14,7 @@ MUTATIONS = [
     ),
     (PROCESSES, "if p.requires_grad]", "]"),
     (PROCESSES, "if p.grad is None:", "if False:"),
-    (PROCESSES, "(flat(statistics(model))) / self.world", "(flat(statistics(model)))"),
+    (PROCESSES, "(flat(tensors)) / self.world, tensors", "(flat(tensors)), tensors"),
     (PROCESSES, "self.summed(values * counts)", "self.summed(values)"),
     (PROCESSES, "values / counts, counts", "values / self.world, counts"),
     (PROCESSES, "if self.rank == 0:\n            return seed", "if True:\n            return seed"),
