@@ -1,5 +1,7 @@
 """Seconds, memory and page faults of several ways to do the same, measured in turn."""
 
+import contextlib
+import io
 import os
 import platform
 import resource
@@ -7,7 +9,8 @@ import statistics
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, wait
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -54,7 +57,8 @@ class Measured(NamedTuple):
 
 @cache
 def mnist(data: str | None) -> Mnist:
-    return load_mnist(data)
+    with contextlib.redirect_stdout(io.StringIO()):  # else each process says so
+        return load_mnist(data)
 
 
 @cache
@@ -62,17 +66,20 @@ def ways(group: str, b: int, seed: int) -> dict[str, Way]:
     return (WAYS | VARIANTS)[group](b, seed)
 
 
-@cache
-def process(plain: bool) -> ProcessPoolExecutor:
-    """A process for the ways that are `plain`, and one for the others.
+@contextlib.contextmanager
+def processes(names: Iterable[str]) -> Iterator[dict[str, ProcessPoolExecutor]]:
+    """A process for each name.
 
-    What `prepare_cpu` sets holds for a whole process, and cannot be taken back.
+    What `prepare_cpu` sets holds for a whole process and cannot be taken back; and whether glibc
+    keeps the memory that a step frees depends on what else the process has done before.
     """
-    return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+    with contextlib.ExitStack() as stack:
+        context = get_context("spawn")
+        yield {name: stack.enter_context(ProcessPoolExecutor(1, context)) for name in names}
 
 
 def execute(group: str, name: str, b: int, seed: int, images: Images) -> Measured:
-    """One execution of a way; runs in one of the two processes."""
+    """One execution of a way; runs in a process of its own."""
     way = ways(group, b, seed)[name]
     threads = 1 if way.one else os.cpu_count()
     if way.plain:
@@ -112,10 +119,13 @@ def interleaved(
     scale = total / count if steps is not None else 1
     members = ways(group, b, run.args.seed)
     found: dict[str, list[Measured]] = {name: [] for name in members}
-    for _ in range(1 + rounds):
-        for name, way in members.items():
-            arguments = group, name, b, run.args.seed, Images(run.args.data, count)
-            found[name].append(process(way.plain).submit(execute, *arguments).result())
+    images = Images(run.args.data, count)
+    with processes(members) as own:
+        wait([process.submit(mnist, run.args.data) for process in own.values()])  # side by side
+        for _ in range(1 + rounds):
+            for name in members:
+                job = own[name].submit(execute, group, name, b, run.args.seed, images)
+                found[name].append(job.result())
     results = {}
     for name, (_, *ours) in found.items():
         peers = found[members[name].peer][1:]
