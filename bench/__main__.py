@@ -4,10 +4,10 @@
 
 Every round times each way once, and ratios are taken round by round. "tutorial" is PyTorch's
 beginner tutorial's loop, with its DataLoader over torchvision's MNIST and torch's own layers. Each
-way has a process of its own; in the tutorial's, torch is as it comes. "_1" runs on one thread, "_all" on all; of k-means, ours runs
-on one and the peers on all. Seconds are those of training for an epoch, scaled up for the CNN and
-the autoencoder from 200 and 100 steps. The committed run was made with --out bench/results/speed;
-bench/README.md explains it.
+way has a process of its own; in the tutorial's, torch is as it comes. "_1" runs on one thread,
+"_all" on all; of k-means, ours runs on one and the peers on all. Seconds are those of training for
+an epoch, scaled up for the CNN and the autoencoder from 200 and 100 steps. The committed run was
+made with --out bench/results/speed; bench/README.md explains it.
 """
 
 import subprocess

@@ -151,10 +151,8 @@ class Processes:
 
     def average_statistics(self, model: "nn.Module") -> None:
         """Make batch norm's running statistics, each process's of its own shares, their mean."""
-        if self.world > 1 and running_statistics(model):
-            put(
-                self.summed(flat(running_statistics(model))) / self.world, running_statistics(model)
-            )
+        if self.world > 1 and (tensors := running_statistics(model)):
+            put(self.summed(flat(tensors)) / self.world, tensors)
 
     def whole(self, values: "Tensor", sizes: list[int]) -> tuple["Tensor", list[int]]:
         """Averages over the shares of each batch (batches, …), and the shares' sizes: the batches'.

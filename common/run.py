@@ -16,11 +16,9 @@ import argparse
 import contextlib
 import io
 import json
-import platform
 import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,12 +29,11 @@ from PIL import Image  # matplotlib needs it, too
 
 from common.faults import UserError, alone_in, write_file
 from common.interruption import interruptible, lasting_output
+from common.machine import choose_device, environment
 from common.options import options
 from common.processes import ALONE, Gone, Processes, here
 
 if TYPE_CHECKING:
-    import torch
-
     from common.data import Mnist
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
@@ -262,44 +259,3 @@ def kept(run: Run | None) -> str:
     if not finished:
         return f" in part {run.part}; no part was finished"
     return f" in part {run.part}; finished and kept in {run.out}: {finished}; go on with --resume"
-
-
-def choose_device(name: str, processes: Processes = ALONE) -> "torch.device":
-    """The device of that name; "auto" takes CUDA, then MPS, then the CPU.
-
-    Each of several processes has a GPU of its own; on MPS, they cannot speak with each other.
-    """
-    import torch
-
-    several, n = processes.world > 1, processes.local_world
-    there = {
-        "cuda": torch.cuda.is_available() and (not several or torch.cuda.device_count() >= n),
-        "mps": torch.backends.mps.is_available() and not several,
-        "cpu": True,
-    }
-    available = [device for device, present in there.items() if present]
-    if name != "auto" and name not in available:
-        raise UserError(f"argument --device: came {name}, and this machine has only "
-                        f"{', '.join(available)}{f' for {n} processes' * several}")  # fmt: skip
-    device = torch.device(available[0] if name == "auto" else name)
-    if several and device.type == "cuda":
-        torch.cuda.set_device(processes.local_rank)
-        device = torch.device("cuda", processes.local_rank)
-    return device
-
-
-def environment(device: "torch.device | None") -> dict[str, Any]:
-    """What besides the settings decides the numbers' last bits, and the seconds."""
-    found = {
-        "python": platform.python_version(),
-        "platform": f"{platform.system()} {platform.machine()}",
-        "numpy": version("numpy"),
-        "matplotlib": version("matplotlib"),
-    }
-    if device is not None:
-        import torch
-
-        found |= {"torch": torch.__version__, "threads": torch.get_num_threads()}
-        if device.type == "cuda":
-            found["gpu"] = torch.cuda.get_device_name(device)
-    return found

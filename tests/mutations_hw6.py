@@ -36,8 +36,12 @@ MUTATIONS = [
     (CNN, "logits.softmax(1).max(1)", "logits.max(1)"),
     (CNN, "    model.eval()\n", ""),
     (CNN, "@torch.no_grad()\n", ""),
-    (CNN, "Batches(mnist.train, batch_size, seed)", "Batches(mnist.train, batch_size)"),
-    (CNN, "test = Batches(mnist.test, 1000)", "test = Batches(mnist.train, 1000)"),
+    (CNN, "Batches(mnist.train, batch_size, seed, processes)", "Batches(mnist.train, batch_size)"),
+    (
+        CNN,
+        "test = Batches(mnist.test, 1000, processes=processes)",
+        "test = Batches(mnist.train, 1000)",
+    ),
     (CNN, "grey = 0.5 + kernels", "grey = 0.5 - kernels"),
     (CNN, "int(len(labels) - table.trace())", "int(table.trace())"),
     # the backward pass

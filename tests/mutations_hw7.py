@@ -145,7 +145,7 @@ MUTATIONS = [
     (LOOP, "    model.eval()\n", ""),
     (LOOP, "    model.train()\n", ""),
     (LOOP, "finite.index(False) + 1", "finite.index(False)"),
-    (RUN, "torch.manual_seed(processes.seed(args.seed))", "pass"),
-    (RUN, "            run.write_summary()\n", ""),
+    (RUN, "torch.manual_seed(run.processes.seed(run.args.seed))", "pass"),
+    (RUN, "        run.write_summary()\n", ""),
     (RUN, "if settings != self.settings:", "if False:"),
 ]

@@ -1,6 +1,6 @@
 """Mutations of what several processes do, for tests/mutations.py."""
 
-PROCESSES, RUN = "common/processes.py", "common/run.py"
+PROCESSES, RUN, MACHINE = "common/processes.py", "common/run.py", "common/machine.py"
 DATA, LOOP = "common/data.py", "common/loop.py"
 
 MUTATIONS = [
@@ -14,7 +14,7 @@ MUTATIONS = [
     ),
     (PROCESSES, "if p.requires_grad]", "]"),
     (PROCESSES, "if p.grad is None:", "if False:"),
-    (PROCESSES, "(flat(tensors)) / self.world, tensors", "(flat(tensors)), tensors"),
+    (PROCESSES, "summed(flat(tensors)) / self.world", "summed(flat(tensors))"),
     (PROCESSES, "self.summed(values * counts)", "self.summed(values)"),
     (PROCESSES, "values / counts, counts", "values / self.world, counts"),
     (PROCESSES, "if self.rank == 0:\n            return seed", "if True:\n            return seed"),
@@ -35,9 +35,17 @@ MUTATIONS = [
     (DATA, "i % self.processes.world == self.processes.rank", "True"),
     (LOOP, "smallest < 2 * world", "smallest < world"),
     (LOOP, "% batches.batch_size or math.inf)", "% batches.batch_size or 0)"),
-    (RUN, "torch.cuda.device_count() >= n", "torch.cuda.device_count() > 0"),
-    (RUN, "torch.backends.mps.is_available() and not several", "torch.backends.mps.is_available()"),
-    (RUN, "torch.cuda.set_device(processes.local_rank)", "torch.cuda.set_device(processes.rank)"),
-    (RUN, "not (run.results or checkpoints)", "not run.results"),
+    (MACHINE, "torch.cuda.device_count() >= n", "torch.cuda.device_count() > 0"),
+    (
+        MACHINE,
+        "torch.backends.mps.is_available() and not several",
+        "torch.backends.mps.is_available()",
+    ),
+    (
+        MACHINE,
+        "torch.cuda.set_device(processes.local_rank)",
+        "torch.cuda.set_device(processes.rank)",
+    ),
+    (RUN, "if not finished:", "if not run.results:"),
     (PROCESSES, "copy_(piece.view_as(tensor))", "copy_(piece.sort()[0].view_as(tensor))"),
 ]
