@@ -18,8 +18,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from bench.timing import interleaved, machine, mnist, peak_memory
-from bench.ways import REPEATED
+from bench.timing import interleaved, machine, peak_memory
+from bench.ways import REPEATED, mnist
 from common.data import ROOT
 from common.faults import UserError
 from common.run import Run, run_parts

@@ -1,7 +1,6 @@
 """Seconds, memory and page faults of several ways to do the same, measured in turn."""
 
 import contextlib
-import io
 import os
 import platform
 import resource
@@ -19,9 +18,8 @@ from typing import Any, NamedTuple
 import torch
 
 from bench.variants import VARIANTS
-from bench.ways import WAYS, Way
+from bench.ways import WAYS, Images, Way, mnist
 from common.cpu import prepare_cpu
-from common.data import Mnist, Split, load_mnist
 from common.run import Run
 
 LAUNCHER = """
@@ -32,33 +30,12 @@ sys.exit(status)
 """
 
 
-class Images(NamedTuple):
-    """Which images a way works on, and the whole of which they are a part."""
-
-    data: str | None  # as --data
-    count: int | None = None  # the first so many of the training images; None: all; or repeated
-
-    def split(self) -> Split:
-        images, labels = mnist(self.data).train
-        count = self.count or len(labels)
-        if count <= len(labels):
-            return Split(images[:count], labels[:count])
-        index = torch.arange(count) % len(labels)
-        return Split(images[index], labels[index])
-
-
 class Measured(NamedTuple):
     """What one execution took, and what it returned."""
 
     seconds: float
     page_faults: int
     value: Any
-
-
-@cache
-def mnist(data: str | None) -> Mnist:
-    with contextlib.redirect_stdout(io.StringIO()):  # else each process says so
-        return load_mnist(data)
 
 
 @cache
@@ -86,7 +63,7 @@ def execute(group: str, name: str, b: int, seed: int, images: Images) -> Measure
         torch.set_num_threads(threads)
     else:
         prepare_cpu(threads)
-    work = way.ready(images.split())
+    work = way.ready(images)
     faults, began = page_faults(), time.perf_counter()
     value = work()
     return Measured(time.perf_counter() - began, page_faults() - faults, value)
@@ -121,7 +98,7 @@ def interleaved(
     found: dict[str, list[Measured]] = {name: [] for name in members}
     images = Images(run.args.data, count)
     with processes(members) as own:
-        wait([process.submit(mnist, run.args.data) for process in own.values()])  # side by side
+        wait([process.submit(page_faults) for process in own.values()])  # import, side by side
         for _ in range(1 + rounds):
             for name in members:
                 job = own[name].submit(execute, group, name, b, run.args.seed, images)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad, pixel_shuffle, unfold
 
-from bench.ways import Training, Way, Work, centered, trainings, with_layers_of_torch
-from common.data import Batches, Split
+from bench.ways import Images, Training, Way, Work, centered, trainings, with_layers_of_torch
+from common.data import Batches
 from common.layers import Dropout, Upsample
 from hw7.autoencoder import Autoencoder
 from hw7.clustering import BETA
@@ -93,7 +93,7 @@ class Stepping:
 
     def __init__(
         self,
-        make: Callable[[Split], nn.Module],
+        make: Callable[[Images], nn.Module],
         training: Training,
         layout: torch.memory_format = torch.channels_last,
         bf16: bool = False,
@@ -104,14 +104,14 @@ class Stepping:
         self.compiled, self.sgd = compiled, sgd
         self.model: nn.Module | None = None  # made once: compiling takes long
 
-    def ready(self, split: Split) -> Work:
+    def ready(self, images: Images) -> Work:
         training = self.training
         if self.model is None:
-            self.model = self.make(split).to(memory_format=self.layout).train()
+            self.model = self.make(images).to(memory_format=self.layout).train()
             self.model = torch.compile(self.model) if self.compiled else self.model
         model = self.model
         optimizer = torch.optim.SGD(model.parameters(), lr=training.lr, **self.sgd)
-        batches = list(Batches(split, training.batch_size, training.seed))
+        batches = list(Batches(images.split(), training.batch_size, training.seed))
 
         def epoch() -> None:
             for X, y in batches:
@@ -129,8 +129,8 @@ def kmeans_variants(b: int, seed: int) -> dict[str, Way]:
     by_sum = training._replace(loss=lambda error, label: error.square().mean())
     found = {
         "as_it_is": Stepping(training.make, training),
-        "addmm": Stepping(lambda split: centered(split, AddmmKMeans), training),
-        "gradient_by_hand": Stepping(lambda split: centered(split, FunctionKMeans), training),
+        "addmm": Stepping(lambda images: centered(images, AddmmKMeans), training),
+        "gradient_by_hand": Stepping(lambda images: centered(images, FunctionKMeans), training),
         "mean_of_squares": Stepping(training.make, by_sum),
         "sgd_fused": Stepping(training.make, training, fused=True),
         "sgd_foreach": Stepping(training.make, training, foreach=True),
@@ -142,11 +142,11 @@ def kmeans_variants(b: int, seed: int) -> dict[str, Way]:
 def autoencoder_variants(b: int, seed: int) -> dict[str, Way]:
     training = trainings(b, seed)["autoencoder"]
     kinds = {
-        "torch_dropout": lambda split: with_layers_of_torch(Autoencoder(), (Dropout,)),
-        "torch_upsampling": lambda split: with_layers_of_torch(Autoencoder(), (Upsample,)),
-        "unfolded": lambda split: replaced("encoder", 0, UnfoldedConv),
-        "flipped": lambda split: replaced("decoder", -2, FlippedConv),
-        "shuffled": lambda split: replaced("decoder", 10, ShuffledConv),
+        "torch_dropout": lambda images: with_layers_of_torch(Autoencoder(), (Dropout,)),
+        "torch_upsampling": lambda images: with_layers_of_torch(Autoencoder(), (Upsample,)),
+        "unfolded": lambda images: replaced("encoder", 0, UnfoldedConv),
+        "flipped": lambda images: replaced("decoder", -2, FlippedConv),
+        "shuffled": lambda images: replaced("decoder", 10, ShuffledConv),
     }
     found = {
         "as_it_is": Stepping(training.make, training),

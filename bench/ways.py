@@ -4,7 +4,11 @@ A peer is what a student would write: the beginner tutorial's loop with its Data
 torchvision's MNIST and torch's own layers, or scikit-learn's estimator.
 """
 
+import contextlib
+import io
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -12,11 +16,11 @@ from sklearn.cluster import KMeans as LloydOfSklearn
 from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset, Subset
 from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
-from common.data import Batches, Split
+from common.data import DATA, MNIST_MD5, Batches, Mnist, Split, load_mnist
 from common.layers import Dropout, Upsample
 from common.loop import train_loop
 from hw6.cnn import CNN
@@ -31,6 +35,40 @@ REPEATED = 20  # passes of a layer that are timed together
 Work = Callable[[], Any]
 
 
+class Images(NamedTuple):
+    """Which images a way works on."""
+
+    data: str | None  # as --data
+    count: int | None = None  # the first so many of the training images; None: all; or repeated
+
+    def split(self) -> Split:
+        """As our scripts have them."""
+        images, labels = mnist(self.data).train
+        count = self.count or len(labels)
+        if count <= len(labels):
+            return Split(images[:count], labels[:count])
+        index = torch.arange(count) % len(labels)
+        return Split(images[index], labels[index])
+
+    def dataset(self) -> Dataset:
+        """As the tutorial has them: each becomes a PIL image and then a tensor at every access."""
+        folder = Path(self.data or DATA)
+        if all((folder / "MNIST" / "raw" / name).exists() for name in MNIST_MD5):
+            whole = MNIST(folder, transform=ToTensor())
+        else:  # the sample, or .gz files
+            whole = TutorialImages(mnist(self.data).train)
+        count = self.count or len(whole)
+        return (
+            whole if count == len(whole) else Subset(whole, [i % len(whole) for i in range(count)])
+        )
+
+
+@cache
+def mnist(data: str | None) -> Mnist:
+    with contextlib.redirect_stdout(io.StringIO()):  # else each process says so
+        return load_mnist(data)
+
+
 class Way(NamedTuple):
     """One way to do the work.
 
@@ -41,7 +79,7 @@ class Way(NamedTuple):
         plain: whether torch stays as it comes, without `common.cpu.prepare_cpu`.
     """
 
-    ready: Callable[[Split], Work]
+    ready: Callable[[Images], Work]
     peer: str
     one: bool = True
     plain: bool = False
@@ -50,22 +88,22 @@ class Way(NamedTuple):
 class Training(NamedTuple):
     """A network as its script trains it, for an epoch."""
 
-    make: Callable[[Split], nn.Module]
+    make: Callable[[Images], nn.Module]
     loss: Callable[[Tensor, Tensor], Tensor]
     lr: float
     batch_size: int
     seed: int
 
-    def ours(self, split: Split) -> Work:
-        model = self.make(split).to(memory_format=torch.channels_last)
-        batches = Batches(split, self.batch_size, self.seed)
+    def ours(self, images: Images) -> Work:
+        model = self.make(images).to(memory_format=torch.channels_last)
+        batches = Batches(images.split(), self.batch_size, self.seed)
         optimizer = torch.optim.SGD(model.parameters(), lr=self.lr)
         return lambda: train_loop(model, batches, self.loss, optimizer)
 
-    def bare(self, split: Split) -> Work:
+    def bare(self, images: Images) -> Work:
         """Nothing but the steps, on batches that are there already."""
-        model = self.make(split).to(memory_format=torch.channels_last).train()
-        batches = list(Batches(split, self.batch_size, self.seed))
+        model = self.make(images).to(memory_format=torch.channels_last).train()
+        batches = list(Batches(images.split(), self.batch_size, self.seed))
         optimizer = torch.optim.SGD(model.parameters(), lr=self.lr)
 
         def epoch() -> None:
@@ -76,10 +114,10 @@ class Training(NamedTuple):
 
         return epoch
 
-    def tutorial(self, split: Split) -> Work:
+    def tutorial(self, images: Images) -> Work:
         """The tutorial's train loop."""
-        model = with_layers_of_torch(self.make(split)).train()
-        loader = DataLoader(TutorialImages(split), self.batch_size, shuffle=True)
+        model = with_layers_of_torch(self.make(images)).train()
+        loader = DataLoader(images.dataset(), self.batch_size, shuffle=True)
         optimizer = torch.optim.SGD(model.parameters(), lr=self.lr)
 
         def epoch() -> None:
@@ -104,10 +142,7 @@ class Training(NamedTuple):
 
 
 class TutorialImages(MNIST):
-    """torchvision's data set, around images that are in memory already.
-
-    As with the tutorial's, an image is made a PIL image and then a tensor at every access.
-    """
+    """torchvision's data set, around images that are in memory already."""
 
     def __init__(self, split: Split):
         self.data = (split.images[:, 0] * 255).round().byte()
@@ -125,10 +160,10 @@ def with_layers_of_torch(
     return model
 
 
-def centered(split: Split, kind: type[KMeans] = KMeans) -> KMeans:
+def centered(images: Images, kind: type[KMeans] = KMeans) -> KMeans:
     """The k-means network with the handout's start."""
     model = kind()
-    model.centers.data.copy_(start(split))
+    model.centers.data.copy_(start(images.split()))
     return model
 
 
@@ -140,16 +175,17 @@ def trainings(b: int, seed: int) -> dict[str, Training]:
     regular = {"batch_norm": True, "dropout": 0.1}
     return {
         "kmeans": Training(centered, mean_over_pixels, ETA, b, seed),
-        "cnn": Training(lambda split: CNN(), cross_entropy, 0.1, b, seed),
-        "cnn_regular": Training(lambda split: CNN(**regular), cross_entropy, 0.1, b, seed),
-        "autoencoder": Training(lambda split: Autoencoder(), elbo, 0.1, b, seed),
+        "cnn": Training(lambda images: CNN(), cross_entropy, 0.1, b, seed),
+        "cnn_regular": Training(lambda images: CNN(**regular), cross_entropy, 0.1, b, seed),
+        "autoencoder": Training(lambda images: Autoencoder(), elbo, 0.1, b, seed),
     }
 
 
 def kmeans(b: int, seed: int) -> dict[str, Way]:
     training = trainings(b, seed)["kmeans"]
 
-    def by_hand(split: Split) -> Work:
+    def by_hand(images: Images) -> Work:
+        split = images.split()
         batches, starts = Batches(split, b, seed), start(split)[None]
         return lambda: train_by_hand(starts, batches, 1, [ETA])
 
@@ -163,25 +199,29 @@ def kmeans(b: int, seed: int) -> dict[str, Way]:
 def clustering(b: int, seed: int) -> dict[str, Way]:
     """Work that returns centers (10, 784), all from the same start."""
 
-    def by_hand(split: Split) -> Work:
+    def by_hand(images: Images) -> Work:
         """The argmax, and η from 135 down to 0: the best of hw7/kmeans.py."""
+        split = images.split()
         batches, starts = Batches(split, b, seed), start(split)[None]
         etas = [30 * ETA]
         return lambda: train_by_hand(starts, batches, EPOCHS, etas, soft=False, decay=True)[0][0]
 
-    def minibatch(split: Split) -> Work:
+    def minibatch(images: Images) -> Work:
         """As many epochs and images in a batch, without a rule that stops it before."""
+        split = images.split()
         x0, settings = split.images.flatten(1).numpy(), {"batch_size": b, "max_iter": EPOCHS}
         method = MiniBatchKMeans(
             10, init=start(split).numpy(), n_init=1, max_no_improvement=None, **settings
         )
         return lambda: torch.from_numpy(method.fit(x0).cluster_centers_)
 
-    def lloyd_ours(split: Split) -> Work:
+    def lloyd_ours(images: Images) -> Work:
+        split = images.split()
         x0, centers = split.images.flatten(1), start(split)
         return lambda: lloyd(x0, centers)[0]
 
-    def lloyd_sklearn(split: Split) -> Work:
+    def lloyd_sklearn(images: Images) -> Work:
+        split = images.split()
         x0 = split.images.flatten(1).numpy()
         method = LloydOfSklearn(10, init=start(split).numpy(), n_init=1, max_iter=500, tol=0)
         return lambda: torch.from_numpy(method.fit(x0).cluster_centers_)
@@ -207,8 +247,8 @@ def loop(b: int, seed: int) -> dict[str, Way]:
 def layers(b: int, seed: int) -> dict[str, Way]:
     """Forward and backward of a layer, REPEATED times; the maps of dropout lie channels last."""
 
-    def passes(layer: nn.Module, *shape: int) -> Callable[[Split], Work]:
-        def ready(split: Split) -> Work:
+    def passes(layer: nn.Module, *shape: int) -> Callable[[Images], Work]:
+        def ready(images: Images) -> Work:
             x = torch.rand(b, *shape)
             if len(shape) == 3 and isinstance(layer, nn.Dropout):
                 x = x.to(memory_format=torch.channels_last)

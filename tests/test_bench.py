@@ -1,7 +1,9 @@
 import contextlib
+import gzip
 import json
 from collections import defaultdict
 from concurrent.futures import Future
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from torch import nn
 
 from bench import timing, ways
 from bench.__main__ import PARTS
-from bench.timing import Images, interleaved, machine, peak_memory
+from bench.timing import interleaved, machine, peak_memory
 from bench.variants import (
     VARIANTS,
     AddmmKMeans,
@@ -18,7 +20,8 @@ from bench.variants import (
     ShuffledConv,
     UnfoldedConv,
 )
-from bench.ways import WAYS, TutorialImages, Way, with_layers_of_torch
+from bench.ways import WAYS, Images, TutorialImages, Way, with_layers_of_torch
+from common.data import SAMPLE
 from common.run import run_parts
 from hw7.autoencoder import Autoencoder
 from hw7.clustering import digit_images, inertia
@@ -59,10 +62,10 @@ def run(tmp_path):
 
 
 @pytest.fixture
-def few(sample):
+def few() -> Images:
     """100 training images, every digit among them."""
-    few = sample.train._replace(images=sample.train.images[:100], labels=sample.train.labels[:100])
-    assert len(few.labels.unique()) == 10
+    few = Images("sample", 100)
+    assert len(few.split().labels.unique()) == 10
     return few
 
 
@@ -95,9 +98,9 @@ def test_both_loops_train_the_same_network(few, name):
     """One step on all of 100 images, in whatever order, without dropout: equal weights."""
     made = []
 
-    def make(split) -> nn.Module:
+    def make(images) -> nn.Module:
         torch.manual_seed(0)
-        model = training.make(split)
+        model = training.make(few)
         for layer in model.modules():
             if isinstance(layer, nn.Dropout):
                 layer.p = 0.0
@@ -112,11 +115,12 @@ def test_both_loops_train_the_same_network(few, name):
 
     training = ways.trainings(100, 0)[name]
     twin = training._replace(make=make, loss=loss)
-    split = few._replace(images=few.images.double())
+    split = few.split()._replace(images=few.split().images.double())
+    images = SimpleNamespace(split=lambda: split, dataset=lambda: TutorialImages(split))
     torch.set_default_dtype(torch.float64)  # ToTensor gives the default
     try:
         for way in (twin.ours, twin.bare, twin.tutorial):
-            way(split)()
+            way(images)()
     finally:
         torch.set_default_dtype(torch.float32)
     torch.manual_seed(0)
@@ -131,7 +135,7 @@ def test_every_clustering_starts_alike_and_clusters(sample):
     start = digit_images(sample.train.images.flatten(1), sample.train.labels, torch.Generator())
     x0 = sample.train.images.flatten(1)
     before = inertia(x0, start)
-    ends = {name: way.ready(sample.train)() for name, way in WAYS["clustering"](64, 0).items()}
+    ends = {name: way.ready(Images("sample"))() for name, way in WAYS["clustering"](64, 0).items()}
     for name, centers in ends.items():
         assert centers.shape == (10, 784)
         assert inertia(x0, centers.to(x0)) < 0.8 * before, name
@@ -139,7 +143,7 @@ def test_every_clustering_starts_alike_and_clusters(sample):
 
 
 def test_by_hand_is_an_epoch_of_the_handouts_training(sample):
-    work = WAYS["kmeans"](64, 0)["by_hand"].ready(sample.train)
+    work = WAYS["kmeans"](64, 0)["by_hand"].ready(Images("sample"))
     (centers,), _ = work()
     start = digit_images(sample.train.images.flatten(1), sample.train.labels, torch.Generator())
     batches = ways.Batches(sample.train, 64, 0)
@@ -150,12 +154,12 @@ def test_by_hand_is_an_epoch_of_the_handouts_training(sample):
 def test_ratios_are_taken_round_by_round_against_the_peer(here, run, monkeypatch):
     clock, rounds = [0.0], iter([9, 9, 8, 2, 6, 2, 10, 5])  # the first round does not count
 
-    def ready(split):
-        assert len(split.labels) == 128
+    def ready(images):
+        assert images == Images("sample", 128)
 
         def work():
             clock[0] += next(rounds)
-            return len(split.labels)
+            return 128
 
         return work
 
@@ -180,14 +184,31 @@ def test_images_are_cut_off_or_repeated(sample):
     assert torch.equal(repeated.labels[1000:2000], sample.train.labels)
 
 
+def test_the_tutorial_reads_the_files_itself(sample, tmp_path, monkeypatch):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for path in SAMPLE.glob("*.gz"):
+        (raw / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
+    monkeypatch.setattr(ways, "mnist", None)
+    whole = Images(str(tmp_path)).dataset()
+    assert len(whole) == 1000
+    for images, count in ((Images(str(tmp_path), 30), 30), (Images(str(tmp_path), 1030), 1030)):
+        part = images.dataset()
+        assert len(part) == count
+        image, label = part[count - 1]
+        torch.testing.assert_close(image, sample.train.images[29])
+        assert label == sample.train.labels[29]
+
+
 def test_peak_memory_counts_what_the_script_holds():
     small, large = (peak_memory(["-c", f"x = bytearray({n} * 10**6)"]) for n in (1, 301))
     assert 290 < large - small < 310
 
 
 def test_all_parts_and_a_table(here, few, sample, tmp_path, monkeypatch, capsys):
-    for module in ("bench.timing", "bench.__main__"):
-        monkeypatch.setattr(f"{module}.mnist", lambda data: sample._replace(train=few))
+    tiny = sample._replace(train=few.split())
+    for module in ("bench.timing", "bench.ways", "bench.__main__"):
+        monkeypatch.setattr(f"{module}.mnist", lambda data: tiny)
     monkeypatch.setattr("bench.ways.REPEATED", 1)
     monkeypatch.setattr("bench.__main__.peak_memory", lambda command: float(len(command)))
     monkeypatch.setattr("bench.__main__.ROUNDS", 1)
@@ -234,12 +255,12 @@ def test_a_variant_of_a_layer_computes_the_same(kind, base, sizes, options, shap
 
 @pytest.mark.parametrize("kind", [AddmmKMeans, FunctionKMeans])
 def test_a_variant_of_kmeans_takes_the_same_step(few, kind):
-    images = few.images.double()
+    images = few.split().images.double()
     gradients = []
     for network in (KMeans, kind):
         model = ways.centered(few, network).double()
         error = model(images)
-        mean_over_pixels(error, few.labels).backward()
+        mean_over_pixels(error, None).backward()
         gradients += [error.detach(), model.centers.grad]
     torch.testing.assert_close(gradients[2:], gradients[:2], rtol=0, atol=1e-12)
 
