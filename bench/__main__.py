@@ -1,6 +1,6 @@
 """How fast the project is: each part against a named peer, all in one run.
 
-    python -m bench                      results/bench/speed/, under ten minutes
+    python -m bench                      results/bench/speed/, about ten minutes
 
 Every round times each way once, and ratios are taken round by round. "tutorial" is PyTorch's
 beginner tutorial's loop, with its DataLoader over torchvision's MNIST and torch's own layers. Each
@@ -63,7 +63,7 @@ def autoencoder(run: Run) -> dict[str, Any]:
 
 def layers(run: Run) -> dict[str, Any]:
     """dropout and bicubic upsampling against torch's own, forward and backward, one thread"""
-    results = figures(interleaved(run, "layers", rounds=25))
+    results = figures(interleaved(run, "layers", rounds=11))
     for row in results.values():
         row["milliseconds"] = 1000 * row.pop("seconds") / REPEATED
     return results
@@ -71,7 +71,7 @@ def layers(run: Run) -> dict[str, Any]:
 
 def loop(run: Run) -> dict[str, Any]:
     """what batches, progress and bookkeeping cost over the bare steps, one thread"""
-    results = figures(interleaved(run, "loop", ROUNDS, steps=200))
+    results = figures(interleaved(run, "loop", ROUNDS, steps=100))
     return {
         name.removesuffix("_bare"): {key: row[key] - 1 for key in ("ratio", "lowest", "highest")}
         for name, row in results.items()
@@ -85,10 +85,10 @@ def growth(run: Run) -> dict[str, Any]:
     results: dict[str, list[dict[str, Any]]] = {"images": [], "batch_size": []}
     for n in (total // 4, total, 4 * total):
         print(f"  {n:,} images")
-        results["images"].append({"x": n} | seconds(interleaved(run, "kmeans", 3, count=n)))
+        results["images"].append({"x": n} | seconds(interleaved(run, "kmeans", 2, count=n)))
     for b in (16, 64, 256, 1024):
         print(f"  batches of {b}")
-        results["batch_size"].append({"x": b} | seconds(interleaved(run, "kmeans", 3, b=b)))
+        results["batch_size"].append({"x": b} | seconds(interleaved(run, "kmeans", 2, b=b)))
     run.save("growth", growth_figure(results))
     return results
 
