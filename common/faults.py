@@ -83,8 +83,8 @@ def alone_in(folder: Path, option: str) -> Iterator[None]:
             with writing(path, option):
                 file.truncate(0)
                 began = time.strftime("%Y-%m-%d %H:%M:%S")
-                file.write(f"process {os.getpid()} on {platform.node()}, begun {began}")
-                file.flush()
+                text = f"process {os.getpid()} on {platform.node()}, begun {began}"
+                os.write(file.fileno(), text.encode())  # unbuffered: closing has nothing to write
             remove_leftovers(folder, *() if held else (3600,))
             yield
         finally:

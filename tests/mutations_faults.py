@@ -14,7 +14,6 @@ MUTATIONS = [
     (FAULTS, "if held is False or (held and", "if (held and"),
     (FAULTS, "(held and not still_named(path, file))", "False"),
     (FAULTS, "            file.seek(0)\n", ""),
-    (FAULTS, "                file.flush()\n", ""),
     (
         FAULTS,
         "except (BlockingIOError, PermissionError):\n        return False",

@@ -182,8 +182,9 @@ def test_a_killed_run_is_taken_up_to_the_same_bytes(script, tmp_path):
     assert faults.killed(tmp_path, script, about_a_checkpoint).startswith(faults.SAME)
 
 
-def test_a_full_disk_is_one_line_and_loses_nothing(script, tmp_path):
-    assert faults.SAME in faults.limited(tmp_path, script, 6000)
+@pytest.mark.parametrize("size", [10, 6000])  # of these, the lock's text is the first file
+def test_a_full_disk_is_one_line_and_loses_nothing(script, tmp_path, size):
+    assert faults.SAME in faults.limited(tmp_path, script, size)
 
 
 def test_a_closed_terminal_keeps_what_is_finished(script, tmp_path, monkeypatch):
