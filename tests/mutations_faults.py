@@ -9,7 +9,7 @@ MUTATIONS = [
     (FAULTS, 'folder.glob(".*.[0-9]*.tmp")', 'folder.glob(".*.tmp")'),
     (FAULTS, "path.stat().st_mtime >= idle", "path.stat().st_mtime >= 0"),
     (FAULTS, "*() if held else (3600,)", "*()"),
-    (FAULTS, "remove_leftovers(folder, *() if held", "(folder, *() if held"),
+    (FAULTS, "remove_leftovers(folder, *() if held else (3600,))", "pass"),
     # one run in a folder
     (FAULTS, "if held is False or (held and", "if (held and"),
     (FAULTS, "(held and not still_named(path, file))", "False"),

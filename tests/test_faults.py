@@ -26,7 +26,7 @@ def test_the_comparison_sees_a_changed_file_and_half_a_one(tmp_path):
     out.mkdir()
     summary = {"settings": {"lr": 1, "data": "mnist"}, "environment": {"seconds": {"a": 1.5}}}
 
-    def fill(rate: float = 1, weight: float = 1) -> None:
+    def fill(rate: float = 1, weight: float = 1.0) -> None:
         settings = summary["settings"] | {"lr": rate}
         (out / "summary.json").write_text(json.dumps(summary | {"settings": settings}))
         torch.save({"model": {"w": torch.full((9, 9), weight)}}, out / "model.pt")
@@ -51,6 +51,18 @@ def test_the_comparison_sees_a_changed_file_and_half_a_one(tmp_path):
     assert faults.whole(out)
     with pytest.raises(faults.Wrong, match=r"table\.csv\.1\.tmp"):
         faults.compare(out, expected)
+
+
+def test_an_exit_status_and_what_is_told_are_looked_at():
+    def process(code: str) -> subprocess.Popen:
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen([sys.executable, "-c", code], **pipes)
+
+    assert faults.ended(process("print('done')")) == "done\n"
+    with pytest.raises(faults.Wrong, match="exit status 3, not 0"):
+        faults.ended(process("raise SystemExit(3)"))
+    with pytest.raises(faults.Wrong, match="not one line"):
+        faults.ended(process("raise SystemExit('another line')"), 1, "this line")
 
 
 def test_a_trial_that_fails_is_told_in_the_table():

@@ -123,3 +123,35 @@ def test_lines_that_are_taken_are_printed(capsys):
         assert isinstance(sys.stdout, Lasting) and not sys.stdout.isatty()
     assert capsys.readouterr() == ("a line\n", "an error\n")
     assert not isinstance(sys.stdout, Lasting)
+
+
+PRINTS = (
+    "from common.interruption import lasting_output\nwith lasting_output():\n    print('a line')"
+)
+
+
+def test_what_nobody_reads_does_not_spoil_the_process_s_end():
+    """The line is still in the buffer when the block ends, and nobody will take it."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-c", PRINTS]
+    end = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=buffered)
+    os.close(writer)
+    assert (end.returncode, end.stderr) == (0, b"")
+
+
+def test_a_lost_interruption_is_not_reported_but_other_exceptions_are(monkeypatch):
+    class Dying:
+        def __init__(self, error: BaseException):
+            self.error = error
+
+        def __del__(self):
+            raise self.error
+
+    reported = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda lost: reported.append(lost.exc_type))
+    with interruptible():
+        Dying(Interrupted(signal.SIGINT))
+        Dying(ValueError())
+    assert reported == [ValueError]
