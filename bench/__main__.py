@@ -18,14 +18,15 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from bench.timing import interleaved, machine, peak_memory
-from bench.ways import REPEATED, mnist
+from bench.timing import interleaved, machine, peak_memory, processes
+from bench.ways import REPEATED, SIDE_BY_SIDE, WAYS, mnist
 from common.data import ROOT
 from common.faults import UserError
 from common.run import Run, run_parts
 from hw7.clustering import inertia
 
 ROUNDS = 5
+LOOP_STEPS = {"kmeans": None, "cnn": 100, "autoencoder": 25}  # None: the whole epoch
 
 
 def kmeans(run: Run) -> dict[str, Any]:
@@ -71,24 +72,31 @@ def layers(run: Run) -> dict[str, Any]:
 
 def loop(run: Run) -> dict[str, Any]:
     """what batches, progress and bookkeeping cost over the bare steps, one thread"""
-    results = figures(interleaved(run, "loop", ROUNDS, steps=100))
-    return {
-        name.removesuffix("_bare"): {key: row[key] - 1 for key in ("ratio", "lowest", "highest")}
-        for name, row in results.items()
-        if name.endswith("_bare")
-    }
+    results = {}
+    for name, steps in LOOP_STEPS.items():
+        group = f"{name}_loop"
+        with processes(WAYS[group](1, 0), together=True) as own:
+            found = interleaved(run, group, 3 * ROUNDS, steps, own=own)
+        results[name] = {
+            way: {key: found[way][key] - 1 for key in ("ratio", "lowest", "highest")}
+            for way in ("bare", "gathering")
+        }
+    return results
 
 
 def growth(run: Run) -> dict[str, Any]:
     """k-means with more images (by repetition), and with larger batches"""
     total = len(mnist(run.args.data).train.labels)
     results: dict[str, list[dict[str, Any]]] = {"images": [], "batch_size": []}
-    for n in (total // 4, total, 4 * total):
-        print(f"  {n:,} images")
-        results["images"].append({"x": n} | seconds(interleaved(run, "kmeans", 2, count=n)))
-    for b in (16, 64, 256, 1024):
-        print(f"  batches of {b}")
-        results["batch_size"].append({"x": b} | seconds(interleaved(run, "kmeans", 2, b=b)))
+    with processes(WAYS["kmeans"](1, 0)) as own:
+        for n in (total // 4, total, 4 * total):
+            print(f"  {n:,} images")
+            found = interleaved(run, "kmeans", 2, count=n, own=own)
+            results["images"].append({"x": n} | seconds(found))
+        for b in (16, 64, 256, 1024):
+            print(f"  batches of {b}")
+            found = interleaved(run, "kmeans", 2, b=b, own=own)
+            results["batch_size"].append({"x": b} | seconds(found))
     run.save("growth", growth_figure(results))
     return results
 
@@ -115,6 +123,7 @@ def memory(run: Run) -> dict[str, Any]:
 ROWS = {  # of the table and the figure: title → part, peer, ours
     "k-means network": ("kmeans", "tutorial", "network"),
     "k-means by hand": ("kmeans", "tutorial", "by_hand"),
+    f"{SIDE_BY_SIDE} such runs at once: each": ("kmeans", "tutorial", "side_by_side"),
     "CNN": ("cnn", "tutorial_all", "ours_all"),
     "the same, one thread": ("cnn", "tutorial_1", "ours_1"),
     "CNN, batch norm and dropout": ("cnn_regular", "tutorial_all", "ours_all"),

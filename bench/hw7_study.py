@@ -146,7 +146,7 @@ def trained(name: str, seed: int, args: Any, device: str) -> dict[str, Any]:
             else torch.optim.SGD(model.parameters(), lr=args.lr)
         )
         scheduler = CosineAnnealingLR(optimizer, args.epochs) if adam else None
-        train, test = Batches(mnist.train, args.batch_size, seed), Batches(mnist.test, 1000)
+        train, test = Batches(mnist.train, args.batch_size, seed), Batches(mnist.test)
         started = time.perf_counter()
         metrics = {"error": error_square}
         for row in fit(model, train, test, loss, optimizer, args.epochs, metrics):

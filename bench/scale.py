@@ -111,7 +111,7 @@ def trained(run: Run, seed: int, processes: Processes) -> dict[str, list[float]]
     model = Autoencoder().to(run.device, memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), lr=run.args.lr)
     train = Batches(run.mnist.train, run.args.batch_size, seed, processes)
-    test = Batches(run.mnist.test, 1000, processes=processes)
+    test = Batches(run.mnist.test, processes=processes)
     metrics = {"code": code_square, "error": error_square}
     found: dict[str, list[float]] = {}
     began = time.perf_counter()

@@ -44,15 +44,23 @@ def ways(group: str, b: int, seed: int) -> dict[str, Way]:
 
 
 @contextlib.contextmanager
-def processes(names: Iterable[str]) -> Iterator[dict[str, ProcessPoolExecutor]]:
-    """A process for each name.
+def processes(
+    names: Iterable[str], together: bool = False
+) -> Iterator[dict[str, ProcessPoolExecutor]]:
+    """A process for each name, or one for all of them together.
 
     What `prepare_cpu` sets holds for a whole process and cannot be taken back; and whether glibc
-    keeps the memory that a step frees depends on what else the process has done before.
+    keeps the memory that a step frees depends on what else the process has done before. Ways that
+    want the same of both are compared more closely in one process: two of them differ by some
+    percent in the same work.
     """
     with contextlib.ExitStack() as stack:
-        context = get_context("spawn")
-        yield {name: stack.enter_context(ProcessPoolExecutor(1, context)) for name in names}
+
+        def start() -> ProcessPoolExecutor:
+            return stack.enter_context(ProcessPoolExecutor(1, get_context("spawn")))
+
+        one = start() if together else None
+        yield {name: one or start() for name in names}
 
 
 def execute(group: str, name: str, b: int, seed: int, images: Images) -> Measured:
@@ -66,7 +74,8 @@ def execute(group: str, name: str, b: int, seed: int, images: Images) -> Measure
     work = way.ready(images)
     faults, began = page_faults(), time.perf_counter()
     value = work()
-    return Measured(time.perf_counter() - began, page_faults() - faults, value)
+    seconds = (time.perf_counter() - began) / way.runs
+    return Measured(seconds, page_faults() - faults, value)
 
 
 def interleaved(
@@ -76,6 +85,7 @@ def interleaved(
     steps: int | None = None,
     b: int | None = None,
     count: int | None = None,
+    own: dict[str, ProcessPoolExecutor] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Time the ways of a group in turn, `rounds` times after a round that does not count.
 
@@ -83,6 +93,7 @@ def interleaved(
         steps: of an epoch; the seconds are scaled up to the whole epoch's. None: all.
         b: the batch size; None: the run's.
         count: images, if not all of the training images.
+        own: the ways' `processes`. None: new ones.
 
     Returns:
         For each way "seconds", the median; "ratio", the median of its peer's time over its own,
@@ -97,7 +108,7 @@ def interleaved(
     members = ways(group, b, run.args.seed)
     found: dict[str, list[Measured]] = {name: [] for name in members}
     images = Images(run.args.data, count)
-    with processes(members) as own:
+    with contextlib.nullcontext(own) if own else processes(members) as own:
         wait([process.submit(page_faults) for process in own.values()])  # import, side by side
         for _ in range(1 + rounds):
             for name in members:

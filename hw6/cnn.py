@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from common import plots
 from common.checkpoint import resumable_fit
-from common.data import Batches, Mnist
+from common.data import AT_ONCE, Batches, Mnist
 from common.layers import Dropout
 from common.loop import fit
 from common.processes import ALONE
@@ -106,7 +106,7 @@ def train(
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
     processes = run.processes if run else ALONE
     batches = Batches(mnist.train, batch_size, seed, processes)
-    test = Batches(mnist.test, 1000, processes=processes)
+    test = Batches(mnist.test, processes=processes)
     loss, metrics = nn.functional.cross_entropy, {"accuracy": accuracy}
     if run:
         return resumable_fit(run, "model", model, batches, test, loss, optimizer, metrics)
@@ -117,7 +117,7 @@ def train(
 def evaluate(model: CNN, images: Tensor) -> tuple[Tensor, Tensor]:
     """Logits (N, 10) and features (N, 250) of all images, in evaluation mode."""
     model.eval()
-    features = torch.cat([model.features(x) for x in images.split(1000)])
+    features = torch.cat([model.features(x) for x in images.split(AT_ONCE)])
     return model.stages[-1](features), features
 
 

@@ -234,7 +234,7 @@ def on_device(model: nn.Module, run: Run) -> nn.Module:
 def batches(run: Run) -> tuple[Batches, Batches]:
     """The training images' and the test images'."""
     train = Batches(run.mnist.train, run.args.batch_size, run.args.seed, run.processes)
-    return train, Batches(run.mnist.test, 1000, processes=run.processes)
+    return train, Batches(run.mnist.test, processes=run.processes)
 
 
 def results(run: Run, model: nn.Module, rows: list[dict[str, Any]]) -> dict[str, Any]:

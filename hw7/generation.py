@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from common.data import Mnist
+from common.data import AT_ONCE, Mnist
 from common.frechet import frechet_distance
 from common.run import Run
 from hw6.cnn import CNN, evaluate, train
@@ -23,7 +23,7 @@ SURE = 0.9  # the probability above which the judge is sure
 def decode(model: nn.Module, codes: Tensor) -> Tensor:
     """Images (n, 784) of codes (n, k), in evaluation mode."""
     model.eval()
-    return torch.cat([model.decoder(z).flatten(1) for z in codes.split(1000)])
+    return torch.cat([model.decoder(z).flatten(1) for z in codes.split(AT_ONCE)])
 
 
 class Mixture(NamedTuple):
@@ -73,7 +73,7 @@ def sources(model: nn.Module, images: Tensor, count: int, seed: int) -> dict[str
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad(), torch.random.fork_rng():
         torch.manual_seed(seed)
-        codes = torch.cat([model.draw(x) for x in images.split(1000)])  # (n, k)
+        codes = torch.cat([model.draw(x) for x in images.split(AT_ONCE)])  # (n, k)
     noise = torch.randn(count, codes.shape[1], generator=generator).to(codes)
     return {
         "2·N": 2 * noise,

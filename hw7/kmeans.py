@@ -253,7 +253,7 @@ def train(run: Run, model: KMeans, start: Tensor, lr: float) -> tuple[KMeans, li
     model.to(run.device).centers.data.copy_(start)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
     batches = Batches(run.mnist.train, run.args.batch_size, run.args.seed, run.processes)
-    test = Batches(run.mnist.test, 1000, processes=run.processes)
+    test = Batches(run.mnist.test, processes=run.processes)
     return model, list(fit(model, batches, test, mean_over_pixels, optimizer, run.args.epochs))
 
 

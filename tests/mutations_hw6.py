@@ -39,8 +39,8 @@ MUTATIONS = [
     (CNN, "Batches(mnist.train, batch_size, seed, processes)", "Batches(mnist.train, batch_size)"),
     (
         CNN,
-        "test = Batches(mnist.test, 1000, processes=processes)",
-        "test = Batches(mnist.train, 1000)",
+        "test = Batches(mnist.test, processes=processes)",
+        "test = Batches(mnist.train)",
     ),
     (CNN, "grey = 0.5 + kernels", "grey = 0.5 - kernels"),
     (CNN, "int(len(labels) - table.trace())", "int(table.trace())"),

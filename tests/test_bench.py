@@ -1,6 +1,7 @@
 import contextlib
 import gzip
 import json
+import os
 from collections import defaultdict
 from concurrent.futures import Future
 from types import SimpleNamespace
@@ -45,7 +46,8 @@ def here(monkeypatch):
     torch.set_num_threads(1)
     with monkeypatch.context() as patch:
         own = contextlib.nullcontext(defaultdict(Here))
-        patch.setattr(timing, "processes", lambda names: own)
+        for module in ("bench.timing", "bench.__main__"):
+            patch.setattr(f"{module}.processes", lambda names, together=False: own)
         patch.setattr(timing, "prepare_cpu", lambda threads: None)
         patch.setattr(timing.torch, "set_num_threads", lambda threads: None)
         yield
@@ -151,8 +153,24 @@ def test_by_hand_is_an_epoch_of_the_handouts_training(sample):
     assert torch.equal(centers, expected)
 
 
+def test_runs_side_by_side_are_each_the_single_run(few):
+    ways = WAYS["kmeans"](64, 0)
+    (alone,), _ = ways["by_hand"].ready(few)()
+    centers, _ = ways["side_by_side"].ready(few)()
+    assert len(centers) == ways["side_by_side"].runs > 1
+    for each in centers:
+        torch.testing.assert_close(each, alone, rtol=0, atol=1e-5)
+
+
+def test_ways_have_a_process_each_or_one_together():
+    for together, expected in ((False, 2), (True, 1)):
+        with timing.processes(["a", "b"], together) as own:
+            found = {own[name].submit(os.getpid).result() for name in ("a", "b")}
+        assert len(found - {os.getpid()}) == expected
+
+
 def test_ratios_are_taken_round_by_round_against_the_peer(here, run, monkeypatch):
-    clock, rounds = [0.0], iter([9, 9, 8, 2, 6, 2, 10, 5])  # the first round does not count
+    clock, rounds = [0.0], iter([9, 18, 8, 4, 6, 4, 10, 10])  # the first round does not count
 
     def ready(images):
         assert images == Images("sample", 128)
@@ -165,7 +183,9 @@ def test_ratios_are_taken_round_by_round_against_the_peer(here, run, monkeypatch
 
     monkeypatch.setattr(timing.time, "perf_counter", lambda: clock[0])
     monkeypatch.setitem(
-        WAYS, "trial", lambda b, seed: {"slow": Way(ready, "slow"), "fast": Way(ready, "slow")}
+        WAYS,
+        "trial",
+        lambda b, seed: {"slow": Way(ready, "slow"), "fast": Way(ready, "slow", runs=2)},
     )
     found = interleaved(run, "trial", rounds=3, steps=2)
     scale = 1000 / 128
@@ -214,7 +234,7 @@ def test_all_parts_and_a_table(here, few, sample, tmp_path, monkeypatch, capsys)
     monkeypatch.setattr("bench.__main__.ROUNDS", 1)
     monkeypatch.setattr(
         "bench.__main__.interleaved",
-        lambda run, group, rounds, **options: interleaved(run, group, 1, **options),
+        lambda run, group, rounds, *steps, **options: interleaved(run, group, 1, *steps, **options),
     )
     argv = ["--data", "sample", "--out", str(tmp_path), "--batch-size", "32"]
     assert run_parts("bench/speed", "", PARTS, [*argv, "--part", "table"], batch_size=64) == 2
@@ -225,7 +245,7 @@ def test_all_parts_and_a_table(here, few, sample, tmp_path, monkeypatch, capsys)
     assert [row["x"] for row in results["growth"]["images"]] == [25, 100, 400]
     assert results["table"] == machine()
     lines = (tmp_path / "table.md").read_text().splitlines()
-    assert lines[2].startswith("| k-means network | ") and len(lines) == 10
+    assert lines[2].startswith("| k-means network | ") and len(lines) == 11
     assert {path.name for path in tmp_path.iterdir()} == {
         "summary.json", "table.md", "speed.png", "growth.png"
     }  # fmt: skip
