@@ -1,6 +1,6 @@
 """HW6 Q3: a convolutional classifier of MNIST.
 
-    python hw6/cnn.py                everything below, two to three minutes on one core
+    python hw6/cnn.py                everything below, one to two minutes on two cores
 
 Trains the handout's network with cross-entropy and SGD, and writes its loss and accuracy per epoch,
 the confusion table, the test images that it gets wrong with the most confidence, its 20 first
@@ -239,7 +239,7 @@ PARTS = {"network": network}
 
 
 def main(argv: list[str] | None = None) -> int:
-    return run_parts("hw6/cnn", __doc__, PARTS, argv, threads=1, epochs=10, batch_size=64, lr=LR)
+    return run_parts("hw6/cnn", __doc__, PARTS, argv, epochs=10, batch_size=64, lr=LR)
 
 
 if __name__ == "__main__":
