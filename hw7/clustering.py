@@ -79,7 +79,7 @@ def lloyd(x0: Tensor, centers: Tensor, most: int = 500) -> tuple[Tensor, int]:
 
 def digit_images(x0: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
     """The handout's "cheat": C_i is the first image of digit i."""
-    return torch.stack([x0[labels == digit][0] for digit in range(10)])
+    return torch.stack([x0[(labels == digit).nonzero()[0, 0]] for digit in range(10)])
 
 
 def uniform(x0: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
