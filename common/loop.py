@@ -106,22 +106,18 @@ def train_loop(
         NonFiniteLoss: a batch's loss was not finite; names epoch, batch and learning rate.
     """
     model.train()
-    values, sizes = [], []
-    for X, y in tqdm(batches, f"epoch {epoch}", leave=False, disable=None):
-        if len(y):
+    values, sizes = table_for(batches, metrics), []
+    for (X, y), row in zip(tqdm(batches, f"epoch {epoch}", leave=False, disable=None), values):
+        if len(y):  # else, of several processes, this one has no share of a small batch
             prediction = model(X)
             batch_loss = loss(prediction, y)
             batch_loss.backward()
-            figures = measured(batch_loss, prediction, y, metrics)
-        else:  # of several processes, this one has no share of a small batch
-            figures = X.new_zeros(1 + len(metrics))
+            measure(row, batch_loss, prediction, y, metrics)
         batches.processes.average_gradients(model, len(y))
         optimizer.step()
         optimizer.zero_grad()
-        values.append(figures)
         sizes.append(len(y))
-    # (batches, 1 + metrics); read once: each read halts a GPU
-    values, sizes = batches.processes.whole(torch.stack(values), sizes)
+    values, sizes = batches.processes.whole(values, sizes)
     finite = values[:, 0].isfinite().tolist()
     if not all(finite):
         lr = optimizer.param_groups[0]["lr"]
@@ -135,26 +131,35 @@ def test_loop(
 ) -> dict[str, float]:
     """Loss and metrics of the model in evaluation mode, averaged over the examples."""
     model.eval()
-    values, sizes = [], []
-    for X, y in batches:
+    values, sizes = table_for(batches, metrics), []
+    for (X, y), row in zip(batches, values):
         if len(y):
             prediction = model(X)
-            figures = measured(loss(prediction, y), prediction, y, metrics)
-        else:
-            figures = X.new_zeros(1 + len(metrics))
-        values.append(figures)
+            measure(row, loss(prediction, y), prediction, y, metrics)
         sizes.append(len(y))
-    return averages(*batches.processes.whole(torch.stack(values), sizes), metrics)
+    return averages(*batches.processes.whole(values, sizes), metrics)
 
 
 # pytest would take the tutorial's name for a test wherever it is imported.
 test_loop.__test__ = False
 
 
-def measured(loss: Tensor, prediction: Tensor, y: Tensor, metrics: Mapping[str, Measure]) -> Tensor:
-    """The loss and the metrics of one batch, (1 + metrics,), cut off from the graph."""
+def table_for(batches: Batches, metrics: Mapping[str, Measure]) -> Tensor:
+    """Zeros (batches, 1 + metrics): a row for the loss and the metrics of each batch.
+
+    Read once an epoch: each read halts a GPU. And in one piece: a small tensor kept from every step
+    would lie between the large ones that the next step takes anew, and the memory would fray.
+    """
+    return batches.split.images.new_zeros(len(batches), 1 + len(metrics))
+
+
+def measure(
+    row: Tensor, loss: Tensor, prediction: Tensor, y: Tensor, metrics: Mapping[str, Measure]
+) -> None:
+    """Fill the row with the loss and the metrics of one batch, cut off from the graph."""
     prediction = prediction.detach()
-    return torch.stack([loss.detach(), *(metric(prediction, y) for metric in metrics.values())])
+    others = (metric(prediction, y) for metric in metrics.values())
+    torch.stack([loss.detach(), *others], out=row)
 
 
 def averages(values: Tensor, sizes: list[int], metrics: Mapping[str, Measure]) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """Mutations of what stands between a run and what can go wrong, for tests/mutations.py."""
 
 FAULTS, INTERRUPTION = "common/faults.py", "common/interruption.py"
-CAMPAIGN, DATA = "bench/faults.py", "common/data.py"
+CAMPAIGN, DISTURBED, DATA = "bench/faults.py", "bench/disturbed.py", "common/data.py"
 
 MUTATIONS = [
     # files
@@ -40,11 +40,11 @@ MUTATIONS = [
     (INTERRUPTION, "            stack.callback(lasting.flush)", "            pass"),
     (INTERRUPTION, "os.dup2(self.void.fileno(), self.stream.fileno())", "pass"),
     # the campaign itself
-    (CAMPAIGN, "found.get(name) != expected.files.get(name)", "False"),
-    (CAMPAIGN, 'any(out.glob(".*.tmp"))', "False"),
-    (CAMPAIGN, 'raise Wrong(f"{path.name} is half-written: {error}") from error', "pass"),
+    (DISTURBED, "found.get(name) != expected.files.get(name)", "False"),
+    (DISTURBED, 'any(out.glob(".*.tmp"))', "False"),
+    (DISTURBED, 'raise Wrong(f"{path.name} is half-written: {error}") from error', "pass"),
     (CAMPAIGN, 'return False, f"WRONG', 'return True, f"WRONG'),
     (CAMPAIGN, "right = all(", "right = any("),
-    (CAMPAIGN, "state.numpy().tobytes()", "None"),
-    (CAMPAIGN, "    if process.returncode != status:\n", "    if False:\n"),
+    (DISTURBED, "state.numpy().tobytes()", "None"),
+    (DISTURBED, "    if process.returncode != status:\n", "    if False:\n"),
 ]

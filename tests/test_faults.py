@@ -1,7 +1,6 @@
 """Short forms of the campaign in bench/faults.py, and the files that a run reads and writes."""
 
 import errno
-import json
 import os
 import subprocess
 import sys
@@ -10,9 +9,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import torch
 
 from bench import faults
+from bench.disturbed import EPOCH, SAME, Wrong, at_line, killed, undisturbed
 from common.faults import UserError, alone_in, remove_leftovers, write_file
 
 pytestmark = pytest.mark.skipif(
@@ -21,53 +20,9 @@ pytestmark = pytest.mark.skipif(
 ROOT = Path(__file__).parents[1]
 
 
-def test_the_comparison_sees_a_changed_file_and_half_a_one(tmp_path):
-    out = tmp_path / "out"
-    out.mkdir()
-    summary = {"settings": {"lr": 1, "data": "mnist"}, "environment": {"seconds": {"a": 1.5}}}
-
-    def fill(rate: float = 1, weight: float = 1.0) -> None:
-        settings = summary["settings"] | {"lr": rate}
-        (out / "summary.json").write_text(json.dumps(summary | {"settings": settings}))
-        torch.save({"model": {"w": torch.full((9, 9), weight)}}, out / "model.pt")
-        (out / "table.csv").write_text("1,2\n")
-
-    fill()
-    expected = faults.Undisturbed(faults.contents(out), 1.0)
-    for change, name in [({"rate": 2}, "summary.json"), ({"weight": 1 + 1e-6}, "model.pt")]:
-        fill(**change)
-        with pytest.raises(faults.Wrong, match=name):
-            faults.compare(out, expected)
-    fill()
-    assert faults.compare(out, expected) == faults.SAME and not faults.whole(out)
-    for name in ("summary.json", "model.pt"):
-        fill()
-        content = (out / name).read_bytes()
-        (out / name).write_bytes(content[: len(content) // 2])
-        with pytest.raises(faults.Wrong, match=f"{name} is half-written"):
-            faults.whole(out)
-    fill()
-    (out / ".table.csv.1.tmp").touch()
-    assert faults.whole(out)
-    with pytest.raises(faults.Wrong, match=r"table\.csv\.1\.tmp"):
-        faults.compare(out, expected)
-
-
-def test_an_exit_status_and_what_is_told_are_looked_at():
-    def process(code: str) -> subprocess.Popen:
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen([sys.executable, "-c", code], **pipes)
-
-    assert faults.ended(process("print('done')")) == "done\n"
-    with pytest.raises(faults.Wrong, match="exit status 3, not 0"):
-        faults.ended(process("raise SystemExit(3)"))
-    with pytest.raises(faults.Wrong, match="not one line"):
-        faults.ended(process("raise SystemExit('another line')"), 1, "this line")
-
-
 def test_a_trial_that_fails_is_told_in_the_table():
     def fails(folder):
-        raise faults.Wrong("half a file")
+        raise Wrong("half a file")
 
     assert faults.tried(fails) == (False, "WRONG: Wrong('half a file')")
     part = faults.part(lambda draw: iter([("a fault", [fails, lambda folder: "well"])]))
@@ -185,26 +140,26 @@ def script(tmp_path_factory) -> tuple[str, ...]:
     path = tmp_path_factory.mktemp("script") / "trial.py"
     path.write_text(SCRIPT)
     command = (str(path), "--data", "sample", "--epochs", "40")
-    faults.undisturbed(*command)
+    undisturbed(*command)
     return command
 
 
 def test_a_killed_run_is_taken_up_to_the_same_bytes(script, tmp_path):
-    about_a_checkpoint = partial(faults.at_line, pattern=faults.EPOCH, times=5, seconds=0.002)
-    assert faults.killed(tmp_path, script, about_a_checkpoint).startswith(faults.SAME)
+    about_a_checkpoint = partial(at_line, pattern=EPOCH, times=5, seconds=0.002)
+    assert killed(tmp_path, script, about_a_checkpoint).startswith(SAME)
 
 
 @pytest.mark.parametrize("size", [10, 6000])  # of these, the lock's text is the first file
 def test_a_full_disk_is_one_line_and_loses_nothing(script, tmp_path, size):
-    assert faults.SAME in faults.limited(tmp_path, script, size)
+    assert SAME in faults.limited(tmp_path, script, size)
 
 
 def test_a_closed_terminal_keeps_what_is_finished(script, tmp_path, monkeypatch):
     monkeypatch.setattr(faults, "CODED", script)
     result = faults.closed(tmp_path, faults.OWN_TERMINAL, 0.1)
-    assert result == f"ended with status 129; {faults.SAME}"
+    assert result == f"ended with status 129; {SAME}"
 
 
 def test_a_run_goes_on_when_nobody_reads_its_lines(script, tmp_path, monkeypatch):
     monkeypatch.setattr(faults, "KMEANS", script)
-    assert faults.headed(tmp_path, 3) == f"ran on; {faults.SAME}"
+    assert faults.headed(tmp_path, 3) == f"ran on; {SAME}"
