@@ -2,21 +2,31 @@
 
     python -m tests.mutations            all of them: a table, and exit status 1 if one survives
     python -m tests.mutations hw7        those of the files that begin so
+    python -m tests.mutations --passed   all, where the tests are known to pass
 
 Each homework's list stands in mutations_*.py as (file, text, text instead). A mutation is applied
-to a copy of the project, and the tests of the mutated module, tests/test_MODULE.py, must fail.
+to a copy of the project, and the tests of the mutated module, tests/test_MODULE.py, must fail;
+before, without a mutation, they must pass.
 """
 
+import argparse
+import contextlib
 import importlib
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = sorted({path.parent.name for path in ROOT.glob("*/*.py")})
+PYTEST = 100  # and pytest's own status: that of its process
+
+# Its processes begin with what takes long to import, where that can be had.
+CONTEXT = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
+SLOW = ["torch", "torch._dynamo", "torchvision.datasets", "matplotlib.pyplot", "sklearn.cluster"]
 
 
 def mutations() -> list[tuple[str, str, str]]:
@@ -31,28 +41,51 @@ def passes(file: str, source: str) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
         shutil.copy(ROOT / "pyproject.toml", copy)
-        for entry in [ROOT / "common", ROOT / "bench", ROOT / "tests", *ROOT.glob("hw*")]:
-            shutil.copytree(entry, copy / entry.name, ignore=shutil.ignore_patterns("*.png"))
+        for name in PACKAGES:
+            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("*.png"))
         (copy / file).write_text(source, encoding="utf-8")
         test = f"tests/test_{Path(file).stem}.py"
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", test]
-        # The copy goes before the installed project, for child processes too.
-        environment = os.environ | {"PYTHONPATH": folder, "OMP_NUM_THREADS": "1"}
-        run = subprocess.run(command, cwd=copy, env=environment, capture_output=True)
-        if run.returncode not in (0, 1):
-            raise SystemExit(f"{test} could not be run: {run.stdout.decode()}")
-        return run.returncode == 0
+        process = CONTEXT.Process(target=tested, args=(folder, test))
+        process.start()
+        process.join()
+        if process.exitcode not in (PYTEST, PYTEST + 1):
+            raise SystemExit(f"{test} could not be run: {(copy / 'printed').read_text()}")
+        return process.exitcode == PYTEST
+
+
+def tested(folder: str, test: str) -> None:
+    """Run the tests in that copy of the project, as a process of their own."""
+    import pytest
+
+    os.chdir(folder)
+    # The copy goes before the installed project, for child processes too.
+    sys.path.insert(0, folder)
+    os.environ["PYTHONPATH"] = folder
+    for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
+        del sys.modules[name]
+    with open("printed", "w") as printed:  # noqa: PTH123
+        os.dup2(printed.fileno(), 1)
+        os.dup2(printed.fileno(), 2)
+    sys.exit(PYTEST + pytest.main(["-x", "-q", "-p", "no:cacheprovider", test]))
 
 
 def main() -> int:
-    chosen = [each for each in mutations() if each[0].startswith(tuple(sys.argv[1:]) or "")]
+    parser = argparse.ArgumentParser("tests.mutations", description=__doc__.splitlines()[0])
+    parser.add_argument("files", nargs="*", help="how the files' names begin; default: all")
+    parser.add_argument("--passed", action="store_true", help="the tests have passed just now")
+    args = parser.parse_args()
+    chosen = [each for each in mutations() if each[0].startswith(tuple(args.files) or "")]
     sources = {file: (ROOT / file).read_text(encoding="utf-8") for file, _, _ in chosen}
     for file, old, _ in chosen:
         if (times := sources[file].count(old)) != 1:
             raise SystemExit(f"{file} holds {old!r} {times} times, not once: mend the list")
+    os.environ["OMP_NUM_THREADS"] = "1"  # two at once
+    with contextlib.suppress(AttributeError):  # of spawn
+        CONTEXT.set_forkserver_preload(SLOW)
     survivors = 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # each only waits for its pytest
-        for file, passed in zip(sources, pool.map(passes, sources, sources.values())):
+        checked = {} if args.passed else sources
+        for file, passed in zip(checked, pool.map(passes, checked, checked.values())):
             if not passed:
                 raise SystemExit(f"{file}: its tests fail as it is, so that they can show nothing")
         mutants = [sources[file].replace(old, new) for file, old, new in chosen]
