@@ -1,6 +1,6 @@
 """How fast the project is: each part against a named peer, all in one run.
 
-    python -m bench                      results/bench/speed/, ten minutes; twice that on a busy machine
+    python -m bench                      results/bench/speed/, ten to twenty minutes
 
 Every round times each way once, and ratios are taken round by round. "tutorial" is PyTorch's
 beginner tutorial's loop, with its DataLoader over torchvision's MNIST and torch's own layers. Each
