@@ -13,6 +13,14 @@ from common.run import run_parts
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of this kind are Unix's")
 
 
+@pytest.fixture(autouse=True)
+def hangup():
+    """A hangup is not ignored, not even where the tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_a_signal_ends_a_run_with_a_line_and_its_status(tmp_path, capsys, name, status):
     def part(run):
