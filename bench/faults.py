@@ -74,7 +74,7 @@ def flock(*arguments):
 fcntl.flock = flock
 """
 OWN_TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
-HANGUP = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL)"  # even under nohup
+HEEDED = "import signal; signal.signal({:d}, signal.SIG_DFL)"  # even under nohup, or behind a &
 NO_HANGUP = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)"
 
 
@@ -373,7 +373,7 @@ def two_runs(draw: random.Random) -> Faults:
 
 
 def signalled(folder: Path, number: int, seconds: float) -> str:
-    process = start(folder, *CODED, before=HANGUP)
+    process = start(folder, *CODED, before=HEEDED.format(number))
     at_line(process, "part b", seconds=seconds)
     process.send_signal(number)
     ended(process, 128 + number, r"interrupted in part b; (no part was finished|.*--resume)")
@@ -421,7 +421,7 @@ def terminal(draw: random.Random) -> Faults:
         trials = [partial(signalled, number=number, seconds=length * draw.random()) for _ in "123"]
         yield f"{number.name} during training", trials
     for title, before in {
-        "the terminal closed": f"{OWN_TERMINAL}\n{HANGUP}",
+        "the terminal closed": f"{OWN_TERMINAL}\n{HEEDED.format(signal.SIGHUP)}",
         "the terminal closed, SIGHUP ignored (nohup, disown)": f"{OWN_TERMINAL}\n{NO_HANGUP}",
     }.items():
         moments = [length * draw.random() for _ in range(3)]
