@@ -73,8 +73,11 @@ def flock(*arguments):
     raise OSError(errno.ENOLCK, "no locks available")
 fcntl.flock = flock
 """
-OWN_TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
 HEEDED = "import signal; signal.signal({:d}, signal.SIG_DFL)"  # even under nohup, or behind a &
+OWN_TERMINAL = f"""
+import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+{HEEDED.format(signal.SIGHUP)}
+"""
 NO_HANGUP = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)"
 
 
@@ -421,7 +424,7 @@ def terminal(draw: random.Random) -> Faults:
         trials = [partial(signalled, number=number, seconds=length * draw.random()) for _ in "123"]
         yield f"{number.name} during training", trials
     for title, before in {
-        "the terminal closed": f"{OWN_TERMINAL}\n{HEEDED.format(signal.SIGHUP)}",
+        "the terminal closed": OWN_TERMINAL,
         "the terminal closed, SIGHUP ignored (nohup, disown)": f"{OWN_TERMINAL}\n{NO_HANGUP}",
     }.items():
         moments = [length * draw.random() for _ in range(3)]

@@ -114,6 +114,13 @@ def interleaved(
             for name in members:
                 job = own[name].submit(execute, group, name, b, run.args.seed, images)
                 found[name].append(job.result())
+    return compared(found, members, scale)
+
+
+def compared(
+    found: dict[str, list[Measured]], members: dict[str, Way], scale: float
+) -> dict[str, dict[str, Any]]:
+    """What `interleaved` returns, from what each round took; the first one does not count."""
     results = {}
     for name, (_, *ours) in found.items():
         peers = found[members[name].peer][1:]

@@ -142,6 +142,11 @@ MUTATIONS = [
         "means = weights @ values.cpu().double() / weights.sum()",
         "means = values.double().mean(0)",
     ),
+    (
+        LOOP,
+        "optimizer.zero_grad()\n        sizes.append(len(y))",
+        "optimizer.zero_grad()\n        sizes.append(torch.tensor(len(y)))",
+    ),
     (LOOP, "    model.eval()\n", ""),
     (LOOP, "    model.train()\n", ""),
     (LOOP, "finite.index(False) + 1", "finite.index(False)"),

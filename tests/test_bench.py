@@ -1,8 +1,29 @@
+import contextlib
 import json
 
-from bench.__main__ import PARTS
+from bench.__main__ import PARTS, loop
 from bench.timing import interleaved, machine
 from common.run import run_parts
+
+
+def test_the_loop_s_cost_is_over_the_bare_steps_in_one_process(monkeypatch):
+    asked = []
+
+    @contextlib.contextmanager
+    def processes(names, together=False):
+        yield list(names), together
+
+    def interleaved(run, group, rounds, steps, own):
+        asked.append((group, own))
+        return {way: {"ratio": 1.25, "lowest": 0.75, "highest": 1.5} for way in own[0]}
+
+    monkeypatch.setattr("bench.__main__.processes", processes)
+    monkeypatch.setattr("bench.__main__.interleaved", interleaved)
+    cost = {"ratio": 0.25, "lowest": -0.25, "highest": 0.5}
+    names = ["kmeans", "cnn", "autoencoder"]
+    assert loop(None) == {name: {"bare": cost, "gathering": cost} for name in names}
+    ways = ["loop", "gathering", "bare"]
+    assert asked == [(f"{name}_loop", (ways, True)) for name in names]
 
 
 def test_all_parts_and_a_table(here, few, sample, tmp_path, monkeypatch, capsys):

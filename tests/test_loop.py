@@ -1,3 +1,5 @@
+import gc
+
 import numpy as np
 import pytest
 import torch
@@ -54,6 +56,22 @@ def test_losses_and_metrics_count_every_example_once(sample):
     assert tested["loss"] == pytest.approx(whole, rel=1e-6)
     assert tested["accuracy"] == pytest.approx(right / 200, abs=1e-12)
     assert list(tested) == ["loss", "accuracy"]
+
+
+def test_no_step_leaves_a_tensor_behind(regression):
+    """Small ones that stay would lie between the large ones that the next step takes anew."""
+    alive = []
+
+    def count(prediction, label):
+        alive.append(sum(type(each) is torch.Tensor for each in gc.get_objects()))
+        return prediction.mean()
+
+    model = nn.Linear(3, 1, dtype=torch.float64)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for loop, options in ((train_loop, {"optimizer": optimizer}), (test_loop, {})):
+        alive.clear()
+        loop(model, Batches(regression, 10, seed=5), mse_loss, metrics={"count": count}, **options)
+        assert len(alive) == 11 and alive[-1] <= alive[1]
 
 
 def test_the_loops_set_training_and_evaluation_mode(sample):
