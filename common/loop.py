@@ -1,9 +1,9 @@
 """The train loop and the test loop of PyTorch's beginner tutorial, written once.
 
-    for row in fit(model, train, test, loss, optimizer, epochs=10): ...
+    for row in fit(model, train, test, loss_fn, optimizer, epochs=10): ...
 
-A loss is a function of (prediction, label) that averages over the batch's examples; what else it
-averages over (pixels, say) is its own affair. Metrics are functions of the same kind, by name.
+A loss is a function of (prediction, y) that averages over the batch's examples; its docstring says
+what else it averages over. Metrics are functions of the same kind, by name.
 """
 
 import math
@@ -16,15 +16,15 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from common.data import Batches
-from common.faults import UserError
-from common.progress import tqdm
+from common.runtime.errors import UserError
+from common.runtime.progress import progress
 
-Measure = Callable[[Tensor, Tensor], Tensor]
-NO_METRICS: Mapping[str, Measure] = {}
+Metric = Callable[[Tensor, Tensor], Tensor]
+NO_METRICS: Mapping[str, Metric] = {}
 
 
 class NonFiniteLoss(UserError):
-    """Training diverged in `epoch`: the loss, or what was learnt, is infinite or not a number."""
+    """Training diverged in `epoch`: the loss, or what was learned, is infinite or not a number."""
 
     def __init__(self, epoch: int, batch: int, batches: int, lr: float):
         super().__init__(
@@ -38,13 +38,13 @@ def fit(
     model: nn.Module,
     train: Batches,
     test: Batches,
-    loss: Measure,
+    loss_fn: Metric,
     optimizer: Optimizer,
     epochs: int,
-    metrics: Mapping[str, Measure] = NO_METRICS,
+    metrics: Mapping[str, Metric] = NO_METRICS,
     first: int = 1,
 ) -> Iterator[dict[str, Any]]:
-    """Train epoch by epoch, printing a row for each and yielding it.
+    """Train epoch by epoch; print a row for each and yield it.
 
     Yields:
         {"epoch": from `first` to `epochs`, "train_loss": …, "test_loss": …}, with
@@ -56,45 +56,25 @@ def fit(
         UserError: a batch is too small for batch norm.
     """
     check_batch_norm(model, train)
-    train.processes.start_alike(model)
     for epoch in range(first, epochs + 1):
         started = time.perf_counter()
-        trained = train_loop(model, train, loss, optimizer, metrics, epoch)
-        train.processes.average_statistics(model)
-        tested = test_loop(model, test, loss, metrics)
-        if not math.isfinite(tested["loss"]):  # the epoch's last step is seen here only
+        train_averages = train_loop(model, train, loss_fn, optimizer, metrics, epoch)
+        test_averages = test_loop(model, test, loss_fn, metrics)
+        if not math.isfinite(test_averages["loss"]):  # only here does the last step show
             raise NonFiniteLoss(epoch, len(train), len(train), optimizer.param_groups[0]["lr"])
         row = {"epoch": epoch}
-        row |= {f"train_{name}": value for name, value in trained.items()}
-        row |= {f"test_{name}": value for name, value in tested.items()}
-        cells = {name: f"{value:.5f}" for name, value in row.items()}
-        cells |= {"epoch": str(epoch), "seconds": f"{time.perf_counter() - started:.1f}"}
-        if epoch == first:
-            print("  ".join(f"{name:>10}" for name in cells))
-        print(
-            "  ".join(f"{cell:>{max(10, len(name))}}" for name, cell in cells.items()), flush=True
-        )
+        row |= {f"train_{name}": value for name, value in train_averages.items()}
+        row |= {f"test_{name}": value for name, value in test_averages.items()}
+        print_row(row, time.perf_counter() - started, header=epoch == first)
         yield row
-
-
-def check_batch_norm(model: nn.Module, batches: Batches) -> None:
-    """Raise UserError where batch norm after a linear layer would meet a single example."""
-    world = batches.processes.world
-    smallest = min(batches.batch_size, len(batches.split.labels) % batches.batch_size or math.inf)
-    if smallest < 2 * world and any(isinstance(m, nn.BatchNorm1d) for m in model.modules()):
-        raise UserError(
-            f"argument --batch-size: came {batches.batch_size}, which leaves {smallest} of the "
-            f"{len(batches.split.labels)} images for a batch, and batch norm needs 2 for each "
-            f"of {world} process{'es' if world > 1 else ''}; take another"
-        )
 
 
 def train_loop(
     model: nn.Module,
     batches: Batches,
-    loss: Measure,
+    loss_fn: Metric,
     optimizer: Optimizer,
-    metrics: Mapping[str, Measure] = NO_METRICS,
+    metrics: Mapping[str, Metric] = NO_METRICS,
     epoch: int = 1,
 ) -> dict[str, float]:
     """One epoch of training.
@@ -106,55 +86,49 @@ def train_loop(
         NonFiniteLoss: a batch's loss was not finite; names epoch, batch and learning rate.
     """
     model.train()
-    values, sizes = table_for(batches, metrics), []
-    for (X, y), row in zip(tqdm(batches, f"epoch {epoch}", leave=False, disable=None), values):
-        if len(y):  # else, of several processes, this one has no share of a small batch
-            prediction = model(X)
-            batch_loss = loss(prediction, y)
-            batch_loss.backward()
-            measure(row, batch_loss, prediction, y, metrics)
-        batches.processes.average_gradients(model, len(y))
+    table = epoch_table(batches, metrics)
+    for (X, y), row in zip(progress(batches, f"epoch {epoch}"), table):
+        prediction = model(X)
+        loss = loss_fn(prediction, y)
+        loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-        sizes.append(len(y))
-    values, sizes = batches.processes.whole(values, sizes)
-    finite = values[:, 0].isfinite().tolist()
-    if not all(finite):
-        lr = optimizer.param_groups[0]["lr"]
-        raise NonFiniteLoss(epoch, finite.index(False) + 1, len(finite), lr)
-    return averages(values, sizes, metrics)
+        record(row, loss, prediction, y, metrics)
+    averages = batches.average(table)
+    if not math.isfinite(averages[0]):
+        batch = table[:, 0].isfinite().tolist().index(False) + 1
+        raise NonFiniteLoss(epoch, batch, len(table), optimizer.param_groups[0]["lr"])
+    return dict(zip(["loss", *metrics], averages))
 
 
 @torch.no_grad()
 def test_loop(
-    model: nn.Module, batches: Batches, loss: Measure, metrics: Mapping[str, Measure] = NO_METRICS
+    model: nn.Module, batches: Batches, loss_fn: Metric, metrics: Mapping[str, Metric] = NO_METRICS
 ) -> dict[str, float]:
     """Loss and metrics of the model in evaluation mode, averaged over the examples."""
     model.eval()
-    values, sizes = table_for(batches, metrics), []
-    for (X, y), row in zip(batches, values):
-        if len(y):
-            prediction = model(X)
-            measure(row, loss(prediction, y), prediction, y, metrics)
-        sizes.append(len(y))
-    return averages(*batches.processes.whole(values, sizes), metrics)
+    table = epoch_table(batches, metrics)
+    for (X, y), row in zip(batches, table):
+        prediction = model(X)
+        record(row, loss_fn(prediction, y), prediction, y, metrics)
+    return dict(zip(["loss", *metrics], batches.average(table)))
 
 
 # pytest would take the tutorial's name for a test wherever it is imported.
 test_loop.__test__ = False
 
 
-def table_for(batches: Batches, metrics: Mapping[str, Measure]) -> Tensor:
+def epoch_table(batches: Batches, metrics: Mapping[str, Metric]) -> Tensor:
     """Zeros (batches, 1 + metrics): a row for the loss and the metrics of each batch.
 
-    Read once an epoch: each read halts a GPU. And in one piece: a small tensor kept from every step
-    would lie between the large ones that the next step takes anew, and the memory would fray.
+    One tensor, read once an epoch: each read halts a GPU, and a small tensor kept from every step
+    would lie between the large ones that the next step needs, so that memory would grow.
     """
-    return batches.split.images.new_zeros(len(batches), 1 + len(metrics))
+    return batches.split[0].new_zeros(len(batches), 1 + len(metrics))
 
 
-def measure(
-    row: Tensor, loss: Tensor, prediction: Tensor, y: Tensor, metrics: Mapping[str, Measure]
+def record(
+    row: Tensor, loss: Tensor, prediction: Tensor, y: Tensor, metrics: Mapping[str, Metric]
 ) -> None:
     """Fill the row with the loss and the metrics of one batch, cut off from the graph."""
     prediction = prediction.detach()
@@ -162,11 +136,20 @@ def measure(
     torch.stack([loss.detach(), *others], out=row)
 
 
-def averages(values: Tensor, sizes: list[int], metrics: Mapping[str, Measure]) -> dict[str, float]:
-    """Averages over examples of what was averaged over each batch: weighted by the batches' sizes.
+def check_batch_norm(model: nn.Module, batches: Batches) -> None:
+    """Raise UserError where batch norm after a linear layer would meet a single example."""
+    smallest = batches.smallest()
+    if smallest < 2 and any(isinstance(module, nn.BatchNorm1d) for module in model.modules()):
+        raise UserError(
+            f"argument --batch-size: came {batches.batch_size}, which leaves {smallest} of the "
+            f"{len(batches.split[1])} images for a batch, and batch norm needs 2; take another"
+        )
 
-    A mean of the batch means would count the examples of a small last batch more than the others.
-    """
-    weights = torch.tensor(sizes, dtype=torch.float64)
-    means = weights @ values.cpu().double() / weights.sum()  # (1 + metrics,)
-    return dict(zip(["loss", *metrics], means.tolist()))
+
+def print_row(row: Mapping[str, Any], seconds: float, header: bool) -> None:
+    """Print an epoch's numbers in columns, under their names where `header` asks for them."""
+    cells = {name: f"{value:.5f}" for name, value in row.items()}
+    cells |= {"epoch": str(row["epoch"]), "seconds": f"{seconds:.1f}"}
+    if header:
+        print("  ".join(f"{name:>10}" for name in cells))
+    print("  ".join(f"{cell:>{max(10, len(name))}}" for name, cell in cells.items()), flush=True)

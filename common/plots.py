@@ -6,10 +6,12 @@ Arrays may be NumPy's, or tensors on the CPU.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
+
+from common.runtime.canvas import Axes, Figure, new_figure, subplots
+
+__all__ = ["Axes", "Figure", "new_figure", "subplots"]
 
 
 def image_grid(
@@ -30,9 +32,7 @@ def image_grid(
     rows = -(-len(images) // columns)
     width = 0.9 * columns + 1.8 * bool(row_titles)
     height = (0.9 + 0.25 * bool(titles)) * rows + 0.4 * bool(title)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(width, height), squeeze=False, layout="constrained"
-    )
+    figure, axes = subplots(rows, columns, (width, height), squeeze=False)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(False)
@@ -63,7 +63,7 @@ def curves(
         level: label and height of a dashed horizontal line to compare with.
         axis: properties of the axes, such as xscale="log" or ylim=(0, 1).
     """
-    figure, axes = plt.subplots(figsize=(6.4, 4), layout="constrained")
+    figure, axes = subplots()
     for label, (x, y) in lines.items():
         axes.plot(x, y, marker=marker, label=label)
     if level:
@@ -75,12 +75,29 @@ def curves(
     return figure
 
 
+def learning_curves(
+    history: Sequence[Mapping[str, Any]], name: str, ylabel: str, title: str
+) -> Figure:
+    """A number of each epoch, of the test and of the training images.
+
+    Args:
+        history: the rows of `common.loop.fit`.
+        name: "loss", or a metric.
+    """
+    epochs = [row["epoch"] for row in history]
+    lines = {
+        "test images": (epochs, [row[f"test_{name}"] for row in history]),
+        "training images, during the epoch": (epochs, [row[f"train_{name}"] for row in history]),
+    }
+    return curves(lines, "epoch", ylabel, title, "o")
+
+
 def scatter_3d(
     panels: Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]],
     labels: tuple[str, str, str],
     title: str = "",
 ) -> Figure:
-    """3D scatter plots side by side, all on one scale, coloured by their height.
+    """3D scatter plots side by side, all on one scale, colored by their height.
 
     Args:
         panels: title → (x, y, z) of the points.
@@ -89,11 +106,11 @@ def scatter_3d(
     limits = [
         (min(map(np.min, values)), max(map(np.max, values))) for values in zip(*panels.values())
     ]
-    figure = plt.figure(figsize=(3.7 * len(panels), 3.3), layout="constrained")
+    figure = new_figure((3.7 * len(panels), 3.3))
     for i, (text, points) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(1, len(panels), i, projection="3d")
-        colours = {"c": points[2], "cmap": "coolwarm", "clim": limits[2], "depthshade": False}
-        axes.scatter(*points, s=3, linewidths=0, **colours)
+        colors = {"c": points[2], "cmap": "coolwarm", "clim": limits[2], "depthshade": False}
+        axes.scatter(*points, s=3, linewidths=0, **colors)
         axes.set(xlim=limits[0], ylim=limits[1], zlim=limits[2], title=text)
         axes.set(xlabel=labels[0], ylabel=labels[1], zlabel=labels[2])
         axes.locator_params(nbins=5)
@@ -115,11 +132,11 @@ def count_table(
     """
     counts = np.asarray(counts)
     shares = counts / counts.sum(1, keepdims=True).clip(1)
-    figure, axes = plt.subplots(figsize=(6.8, 5.6), layout="constrained")
+    figure, axes = subplots(size=(6.8, 5.6))
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (i, j), count in np.ndenumerate(counts):
-        colour = "white" if shares[i, j] > 0.55 else "black"
-        axes.text(j, i, f"{count:,}", ha="center", va="center", fontsize=9, color=colour)
+        color = "white" if shares[i, j] > 0.55 else "black"
+        axes.text(j, i, f"{count:,}", ha="center", va="center", fontsize=9, color=color)
     axes.set(xlabel=columns, ylabel=rows, title=title)
     axes.set_xticks(range(counts.shape[1]), column_titles or None)
     axes.set_yticks(range(counts.shape[0]))

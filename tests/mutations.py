@@ -4,9 +4,9 @@
     python -m tests.mutations hw7        those of the files that begin so
     python -m tests.mutations --passed   all, where the tests are known to pass
 
-Each homework's list stands in mutations_*.py as (file, text, text instead). A mutation is applied
-to a copy of the project, and the tests of the mutated module, tests/test_MODULE.py, must fail;
-before, without a mutation, they must pass.
+Each folder's list stands beside its tests, as MUTATIONS in tests/FOLDER/mutations.py: (file, text,
+text instead). A mutation is applied to a copy of the project, and the tests of the mutated module
+must fail: tests/hw7/test_kmeans.py for hw7/kmeans.py. Before, without a mutation, they must pass.
 """
 
 import argparse
@@ -26,13 +26,14 @@ PYTEST = 100  # and pytest's own status: that of its process
 
 # Its processes begin with what takes long to import, where that can be had.
 CONTEXT = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
-SLOW = ["torch", "torch._dynamo", "torchvision.datasets", "matplotlib.pyplot", "sklearn.cluster"]
+SLOW = ["torch", "torch._dynamo", "torchvision.datasets", "matplotlib.figure", "sklearn.cluster"]
 
 
-def mutations() -> list[tuple[str, str, str]]:
+def load_mutations() -> list[tuple[str, str, str]]:
     found = []
-    for path in sorted((ROOT / "tests").glob("mutations_*.py")):
-        found += importlib.import_module(f"tests.{path.stem}").MUTATIONS
+    for path in sorted((ROOT / "tests").glob("*/**/mutations.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        found += importlib.import_module(name).MUTATIONS
     return found
 
 
@@ -42,10 +43,11 @@ def passes(file: str, source: str) -> bool:
         copy = Path(folder)
         shutil.copy(ROOT / "pyproject.toml", copy)
         for name in PACKAGES:
-            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("*.png"))
+            ignore = shutil.ignore_patterns("results", "__pycache__")
+            shutil.copytree(ROOT / name, copy / name, ignore=ignore)
         (copy / file).write_text(source, encoding="utf-8")
-        test = f"tests/test_{Path(file).stem}.py"
-        process = CONTEXT.Process(target=tested, args=(folder, test))
+        test = f"tests/{Path(file).parent.as_posix()}/test_{Path(file).stem}.py"
+        process = CONTEXT.Process(target=run_tests, args=(folder, test))
         process.start()
         process.join()
         if process.exitcode not in (PYTEST, PYTEST + 1):
@@ -53,7 +55,7 @@ def passes(file: str, source: str) -> bool:
         return process.exitcode == PYTEST
 
 
-def tested(folder: str, test: str) -> None:
+def run_tests(folder: str, test: str) -> None:
     """Run the tests in that copy of the project, as a process of their own."""
     import pytest
 
@@ -74,7 +76,7 @@ def main() -> int:
     parser.add_argument("files", nargs="*", help="how the files' names begin; default: all")
     parser.add_argument("--passed", action="store_true", help="the tests have passed just now")
     args = parser.parse_args()
-    chosen = [each for each in mutations() if each[0].startswith(tuple(args.files) or "")]
+    chosen = [each for each in load_mutations() if each[0].startswith(tuple(args.files) or "")]
     sources = {file: (ROOT / file).read_text(encoding="utf-8") for file, _, _ in chosen}
     for file, old, _ in chosen:
         if (times := sources[file].count(old)) != 1:

@@ -7,8 +7,8 @@ import platform
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from common.faults import UserError
-from common.processes import ALONE, Processes
+from common.runtime.errors import UserError
+from common.runtime.parallel import ALONE, Processes
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +38,7 @@ def choose_device(name: str, processes: Processes = ALONE) -> "torch.device":
     return device
 
 
-def environment(device: "torch.device | None") -> dict[str, Any]:
+def describe_environment(device: "torch.device | None") -> dict[str, Any]:
     """What besides the settings decides the numbers' last bits, and the seconds."""
     found = {
         "python": platform.python_version(),

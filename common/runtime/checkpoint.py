@@ -11,64 +11,75 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from common.data import Batches
-from common.faults import UserError
-from common.loop import NO_METRICS, Measure, fit
-from common.run import Run
+from common.loop import Metric, fit
+from common.runtime.errors import UserError
+from common.runtime.rng import random_state, set_random_state
+from common.runtime.session import Session
+from common.runtime.shards import ShardedBatches, train_together
 
 
-def resumable_fit(
-    run: Run,
-    name: str,
+def train_and_keep(
+    run: Session,
     model: nn.Module,
     train: Batches,
     test: Batches,
-    loss: Measure,
+    loss_fn: Metric,
     optimizer: Optimizer,
-    metrics: Mapping[str, Measure] = NO_METRICS,
-    scheduler: LRScheduler | None = None,
+    epochs: int,
+    metrics: Mapping[str, Metric],
+    scheduler: LRScheduler | None,
+    name: str | None,
 ) -> list[dict[str, Any]]:
-    """`fit` for --epochs epochs, writing out/NAME.pt after each; its rows.
+    """`fit`, writing out/NAME.pt after each epoch; its rows.
 
     With --resume, it goes on after the last epoch in that file, and ends with the same weights
     and rows, bit for bit, as a run without interruption: the file also holds the optimizer's
     state and those of all random generators, every process's.
-
-    Args:
-        name: of the file.
-        scheduler: of the learning rate; takes a step after each epoch.
-        Others as in `fit`.
-
-    Raises:
-        UserError: the file is damaged, or of another script or other settings.
     """
     file = f"{name}.pt"
     history: list[dict[str, Any]] = []
-    if run.args.resume and (content := run.read(file)) is not None:
+    if name and run.args.resume and (content := run.read_output(file)) is not None:
         history = restore(run, file, content, model, optimizer, train, scheduler)
         print(f"  resumed after epoch {len(history)}")
+    if isinstance(train, ShardedBatches):
+        train_together(model, optimizer, train, run.processes)
     first = len(history) + 1
-    for row in fit(model, train, test, loss, optimizer, run.args.epochs, metrics, first):
+    for row in fit(model, train, test, loss_fn, optimizer, epochs, metrics, first):
         history.append(row)
         if scheduler:
             scheduler.step()
-        content = io.BytesIO()
-        torch.save(
-            {
-                "settings": run.settings,
-                "history": history,
-                "model": model.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "scheduler": scheduler.state_dict() if scheduler else {},
-                "random": run.processes.gathered(random_states(train)),
-            },
-            content,
-        )
-        run.write(file, content.getvalue())
+        if name:
+            run.write_output(file, dump(run, history, model, optimizer, train, scheduler))
     return history
 
 
+def dump(
+    run: Session,
+    history: list[dict[str, Any]],
+    model: nn.Module,
+    optimizer: Optimizer,
+    train: Batches,
+    scheduler: LRScheduler | None,
+) -> bytes:
+    """All that training goes on from."""
+    random = {"batches": train.generator.get_state()} | random_state()
+    content = io.BytesIO()
+    torch.save(
+        {
+            "settings": run.settings,
+            "history": history,
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "scheduler": scheduler.state_dict() if scheduler else {},
+            "random": run.processes.all_gather(random),
+        },
+        content,
+    )
+    return content.getvalue()
+
+
 def restore(
-    run: Run,
+    run: Session,
     file: str,
     content: bytes,
     model: nn.Module,
@@ -92,19 +103,10 @@ def restore(
                 scheduler.load_state_dict(state["scheduler"])
             random = state["random"][run.processes.rank]
             train.generator.set_state(random["batches"])
-            torch.set_rng_state(random["cpu"])
-            if torch.cuda.is_available():
-                torch.cuda.set_rng_state(random["cuda"])
+            set_random_state(random)
     except Exception as error:  # torch.load has no exception of its own for a damaged file
         raise UserError(
             f"argument --resume: {path} is damaged, or no checkpoint of this model; remove it"
         ) from error
-    if settings != run.settings:
-        raise UserError(f"argument --resume: {path} is of a run with {settings}, and this one has "
-                        f"{run.settings}; name the same, or another --out")  # fmt: skip
+    run.check_settings(settings, path)
     return history
-
-
-def random_states(train: Batches) -> dict[str, Any]:
-    cuda = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
-    return {"batches": train.generator.get_state(), "cpu": torch.get_rng_state(), "cuda": cuda}

@@ -1,4 +1,4 @@
-"""How a run is ended before its time, and how it goes on when nobody listens any more."""
+"""How a run ends before its time, and how it goes on when nobody reads its output any more."""
 
 import contextlib
 import os
@@ -25,27 +25,27 @@ class Interrupted(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Raises `Interrupted` where a signal would kill the process; what is ignored remains so.
+    """Raise `Interrupted` where a signal would kill the process; what is ignored remains so.
 
     An exception that arrives while an object is being destroyed, or under a C++ library, is lost.
     So an alarm raises it again each second, until the block has ended.
     """
     alarm = getattr(signal, "SIGALRM", None)  # Windows has none
-    before, told = {}, []
+    before, received = {}, []
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        if alarm in before and not told:
+        if alarm in before and not received:
             signal.setitimer(signal.ITIMER_REAL, 1, 1)
         elif alarm in before and number != alarm:
-            return  # a closed terminal is told twice: it would stop the first one's tidying up
-        told.append(number)
-        raise Interrupted(told[0])
+            return  # a closed terminal sends two: the second would stop the first one's cleaning up
+        received.append(number)
+        raise Interrupted(received[0])
 
-    def unraisable(lost: "sys.UnraisableHookArgs") -> None:
+    def report_unraisable(lost: "sys.UnraisableHookArgs") -> None:
         if not isinstance(lost.exc_value, Interrupted):
             hook(lost)
 
-    hook, sys.unraisablehook = sys.unraisablehook, unraisable
+    hook, sys.unraisablehook = sys.unraisablehook, report_unraisable
     if threading.current_thread() is threading.main_thread():  # only there can handlers be set
         numbers = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
         for number in filter(None, [*numbers, alarm]):
@@ -54,38 +54,51 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     finally:
-        if told and alarm in before:
+        if received and alarm in before:
             signal.setitimer(signal.ITIMER_REAL, 0)
         sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-@contextlib.contextmanager
-def lasting_output() -> Iterator[None]:
-    """Prints into the void from when the terminal is closed under nohup, or a pipe's reader ends.
+def end_quietly(root: Path) -> None:
+    """Let Ctrl-C end a script under `root` without a traceback before its run begins.
 
-    The run's files are what matters: it goes on to its end.
+    Imports take seconds. A process of another kind, such as a notebook's, is left alone.
+    """
+    main = Path(getattr(sys.modules["__main__"], "__file__", None) or "").absolute()
+    is_default = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if is_default and main.suffix == ".py" and main.parent.parent == root:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def survive_closed_output() -> Iterator[None]:
+    """Print into the void from when the terminal is closed under nohup, or a pipe's reader ends.
+
+    The run's files are what matters: it goes on to its end. A sign that the output's encoding
+    does not have, such as η, is printed as a question mark.
     """
     with Path(os.devnull).open("w") as void, contextlib.ExitStack() as stack:
         for redirect, stream in [
             (contextlib.redirect_stdout, sys.stdout or void),  # None: closed before the start
             (contextlib.redirect_stderr, sys.stderr or void),
         ]:
-            lasting = Lasting(stream, void)
-            stack.callback(lasting.flush)  # here, for at the process's end it would fail
-            stack.enter_context(redirect(lasting))
+            output = Output(stream, void)
+            stack.callback(output.flush)  # here, for at the process's end it would fail
+            stack.enter_context(redirect(output))
         yield
 
 
-class Lasting:
+class Output:
     """A stream whose writing never fails: what `stream` takes no longer goes into the `void`."""
 
     def __init__(self, stream: TextIO, void: TextIO):
         self.stream, self.void = stream, void
 
     def write(self, text: str) -> int:
-        self.attempt(self.stream.write, text)
+        encoding = getattr(self.stream, "encoding", None) or "utf-8"
+        self.attempt(self.stream.write, text.encode(encoding, "replace").decode(encoding))
         return len(text)
 
     def flush(self) -> None:

@@ -1,6 +1,7 @@
-"""What can go wrong, told in one line, with nothing lost."""
+"""Files that are written whole or not at all, and folders that one run has to itself."""
 
 import contextlib
+import errno
 import math
 import os
 import platform
@@ -9,19 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from common.runtime.errors import UserError
 
-class UserError(Exception):
-    """What the user can mend: a script shows it as one line, no traceback, and exits with 2.
-
-    The message names the argument or file, what came, and what is allowed or how to mend it.
-    """
+NO_SPACE = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def write_file(path: Path, content: bytes, option: str) -> None:
     """Write `content` to `path` so that nobody ever finds half of it there.
 
-    The bytes go to a file beside `path`, which is then renamed: the next run, or a second one at
-    the same time, finds the old file or the new one, whatever interrupts the writing.
+    The bytes go to a temporary file, which is then renamed: the next run, or a second one at the
+    same time, finds the old file or the new one, whatever interrupts the writing.
 
     Args:
         option: the command-line option that chose the folder; the error names it.
@@ -29,31 +27,30 @@ def write_file(path: Path, content: bytes, option: str) -> None:
     Raises:
         UserError: the folder cannot be made or written, or the disk is full.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # one name per process
-    with writing(path, option):
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # one name per process
+    with explain_failure(path, option):
         try:
-            beside.write_bytes(content)
-            beside.replace(path)
+            temporary.write_bytes(content)
+            temporary.replace(path)
         except BaseException:
-            beside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
 
 
 @contextlib.contextmanager
-def writing(path: Path, option: str) -> Iterator[None]:
-    """Makes the folder of `path`, and tells in one line why it or `path` cannot be written."""
+def explain_failure(path: Path, option: str) -> Iterator[None]:
+    """Make the folder of `path`; say in one line why it or `path` cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
-        raise UserError(
-            f"argument {option}: {path} cannot be written ({error.strerror}): "
-            "free some space or name another folder"
-        ) from error
+        remedy = "free some space or name" if error.errno in NO_SPACE else "name"
+        raise UserError(f"argument {option}: {path} cannot be written ({error.strerror}): "
+                        f"{remedy} another folder") from error  # fmt: skip
 
 
 def remove_leftovers(folder: Path, idle: float = -math.inf) -> None:
-    """Remove what killed `write_file`s left in a folder, where nothing wrote for `idle` seconds."""
+    """Remove what killed runs left half written in a folder, if it is `idle` seconds old."""
     for path in folder.glob(".*.[0-9]*.tmp"):
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime >= idle:
@@ -61,7 +58,7 @@ def remove_leftovers(folder: Path, idle: float = -math.inf) -> None:
 
 
 @contextlib.contextmanager
-def alone_in(folder: Path, option: str) -> Iterator[None]:
+def lock_folder(folder: Path, option: str) -> Iterator[None]:
     """Keep other runs out of a folder, and clear it of what killed ones left there.
 
     The lock is the system's, on a file in the folder: it ends with the process, however that ends.
@@ -71,21 +68,21 @@ def alone_in(folder: Path, option: str) -> Iterator[None]:
         UserError: another run writes there, or the folder cannot be written.
     """
     path = folder / ".running"
-    with writing(path, option):
+    with explain_failure(path, option):
         file = path.open("a+", encoding="utf-8")
     with file:
-        held = lock(file)
-        if held is False or (held and not still_named(path, file)):
+        is_mine = lock(file)
+        if is_mine is False or (is_mine and not has_name(file, path)):
             file.seek(0)
             raise UserError(f"argument {option}: another run writes to {folder}: {file.read()}; "
                             "wait for its end, or name another folder")  # fmt: skip
         try:
-            with writing(path, option):
+            with explain_failure(path, option):
                 file.truncate(0)
                 began = time.strftime("%Y-%m-%d %H:%M:%S")
                 text = f"process {os.getpid()} on {platform.node()}, begun {began}"
                 os.write(file.fileno(), text.encode())  # unbuffered: closing has nothing to write
-            remove_leftovers(folder, *() if held else (3600,))
+            remove_leftovers(folder, *() if is_mine else (3600,))
             yield
         finally:
             if os.name == "nt":
@@ -95,7 +92,7 @@ def alone_in(folder: Path, option: str) -> Iterator[None]:
 
 
 def lock(file: TextIO) -> bool | None:
-    """Whether the file is now locked for this process; None where there are no locks."""
+    """Lock the file for this process; False: another has it, None: there are no locks here."""
     try:
         if os.name == "nt":
             import msvcrt
@@ -113,8 +110,8 @@ def lock(file: TextIO) -> bool | None:
     return True
 
 
-def still_named(path: Path, file: TextIO) -> bool:
-    """Whether the file was not removed, by the run that had it, before it was locked here."""
+def has_name(file: TextIO, path: Path) -> bool:
+    """Whether `path` still names the open file: the run that had it may have removed it."""
     try:
         return os.path.samestat(path.stat(), os.fstat(file.fileno()))
     except FileNotFoundError:
