@@ -10,18 +10,19 @@ import gzip
 
 import numpy as np
 
-from common.data import DATA, SAMPLE, find_or_fetch, idx_array, idx_bytes, md5
+from common.runtime.fetch import DATA, SAMPLE, find_or_download, md5
+from common.runtime.sources import format_idx, parse_idx
 
 PER_DIGIT = {"train": 100, "t10k": 20}
 
 
 def main() -> None:
-    files = find_or_fetch(DATA)
+    files = find_or_download(DATA)
     for part, count in PER_DIGIT.items():
-        labels = idx_array(files[f"{part}-labels-idx1-ubyte"])
+        labels = parse_idx(files[f"{part}-labels-idx1-ubyte"])
         chosen = np.sort(np.concatenate([np.flatnonzero(labels == i)[:count] for i in range(10)]))
         for name in (f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"):
-            content = idx_bytes(idx_array(files[name])[chosen])
+            content = format_idx(parse_idx(files[name])[chosen])
             (SAMPLE / f"{name}.gz").write_bytes(gzip.compress(content, mtime=0))
             print(f'    "{name}": "{md5(content)}",')
 
