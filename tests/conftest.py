@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from common.data import Mnist, load_mnist
+from common.run import Run
 
 if TYPE_CHECKING:
     from bench.ways import Images
@@ -15,6 +16,33 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def sample() -> Mnist:
     return load_mnist("sample")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Small operations, and a machine that may be busy: more threads would wait for each other."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def figures():
+    """`with figures() as drawn`: the figures that runs save in the block, by name."""
+
+    @contextlib.contextmanager
+    def collect():
+        drawn, save = {}, Run.save
+
+        def keep(run, name, figure):
+            drawn[name] = figure
+            save(run, name, figure)
+
+        Run.save = keep
+        try:
+            yield drawn
+        finally:
+            Run.save = save
+
+    return collect
 
 
 @pytest.fixture(scope="session")

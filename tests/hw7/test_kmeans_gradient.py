@@ -3,18 +3,10 @@ import pytest
 import torch
 
 from common.data import Batches, Split
-from hw7 import kmeans_by_hand
-from hw7.clustering import assign, digit_images
+from hw7 import kmeans_gradient
+from hw7.clustering import assign
 from hw7.kmeans import ArgmaxKMeans, KMeans, mean_over_images, mean_over_pixels
-from hw7.kmeans_by_hand import (
-    balancing_eta,
-    bias_squared,
-    border_repulsion,
-    formula_step,
-    gradient,
-    train_by_hand,
-    variance,
-)
+from hw7.kmeans_gradient import gradient, train_by_gradient
 
 CASES = [
     (KMeans, mean_over_pixels, "batch and pixels", True),
@@ -83,43 +75,16 @@ def test_cells_average_gives_every_cell_the_handout_s_step(split, start):
         torch.testing.assert_close(step[i], expected.double(), rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_autograd_and_sgd_take_the_formula_s_step_in_float32(sample, seed):
-    start = digit_images(sample.train.images.flatten(1), sample.train.labels, torch.Generator())
-    x, _ = next(iter(Batches(sample.train, 64, seed)))
-    model = ArgmaxKMeans()
-    model.centers.data.copy_(start)
-    optimizer = torch.optim.SGD(model.parameters(), lr=4.5)
-    mean_over_images(model(x), None).backward()
-    optimizer.step()
-    formula = start + formula_step(start, x.flatten(1), 4.5)
-    assert (model.centers - formula).abs().max() < 1e-5
-    assert (model.centers - start).abs().max() > 0.1
-
-
-def test_formula_step_is_the_handout_s_for_equal_cells():
-    """Ten images, one in each cell: n_i = n/10, so that α = η/5 exactly."""
-    centers = torch.eye(10, 12, dtype=torch.float64) * 10
-    noise = torch.randn(10, 12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    x = centers + noise
-    expected = (1 - 4.5 / 5) * centers + 4.5 / 5 * x
-    torch.testing.assert_close(centers + formula_step(centers, x, 4.5), expected)
-    torch.testing.assert_close(centers + formula_step(centers, x, 4.5, cell_size=1), expected)
-    twice = torch.cat([x, x[:1]])  # cell 0 now holds 2 of 11 images
-    step = formula_step(centers, twice, 4.5)
-    torch.testing.assert_close(step[0], 2 * 4.5 * 2 / 11 * (x[0] - centers[0]))
-    torch.testing.assert_close(step[1], 2 * 4.5 * 1 / 11 * (x[1] - centers[1]))
-    assert formula_step(centers, x[:4], 4.5)[4:].abs().max() == 0  # empty cells stay
-
-
 @pytest.mark.parametrize(("network", "loss", "averaged", "soft"), CASES)
 @pytest.mark.parametrize("decay", [False, True])
-def test_train_by_hand_is_sgd_over_whole_epochs(split, start, network, loss, averaged, soft, decay):
+def test_train_by_gradient_is_sgd_over_whole_epochs(
+    split, start, network, loss, averaged, soft, decay
+):
     eta = {"batch and pixels": 4.5, "batch": 0.005}[averaged]
     before = start.clone()
     starts, etas = torch.stack([start.flip(0), start]), [eta / 2, eta]  # the other run is a decoy
     batches = Batches(split, 64, seed=1)
-    (_, ours), diverged = train_by_hand(starts, batches, 2, etas, averaged, soft, decay)
+    (_, ours), diverged = train_by_gradient(starts, batches, 2, etas, averaged, soft, decay)
     assert torch.equal(start, before) and torch.equal(starts[1], before)
     assert diverged == [None, None]
     model = by_autograd(network, loss, start)
@@ -142,27 +107,27 @@ def test_train_by_hand_is_sgd_over_whole_epochs(split, start, network, loss, ave
 def test_a_run_that_diverges_is_told_with_its_epoch_and_harms_no_other(sample, start):
     starts = start.float().expand(4, -1, -1)
     etas = [1e-3, 1e25, 20.0, 1e-3]
-    centers, diverged = train_by_hand(starts, Batches(sample.train, 64, 0), 8, etas, "batch")
+    centers, diverged = train_by_gradient(starts, Batches(sample.train, 64, 0), 8, etas, "batch")
     assert diverged[0] is diverged[3] is None
     assert diverged[1] == 1 < diverged[2]
     assert centers.isfinite().all(2).all(1).tolist() == [True, False, False, True]
-    alone, _ = train_by_hand(starts[:1], Batches(sample.train, 64, 0), 8, [1e-3], "batch")
+    alone, _ = train_by_gradient(starts[:1], Batches(sample.train, 64, 0), 8, [1e-3], "batch")
     # a stack's product rounds otherwise than one run's
     torch.testing.assert_close(centers[0], alone[0], rtol=0, atol=1e-3)
     assert torch.equal(centers[0], centers[3])
-    assert train_by_hand(starts[:1], Batches(sample.train, 64, 0), 3, [1e25], "batch")[1] == [1]
+    assert train_by_gradient(starts[:1], Batches(sample.train, 64, 0), 3, [1e25], "batch")[1] == [1]
 
 
 def test_centers_whose_squares_overflow_have_diverged(sample, start):
     whole = Batches(sample.train, 1000, 0)  # one step: the centers are still finite
-    centers, diverged = train_by_hand(start.float()[None], whole, 1, [1e25], "batch")
+    centers, diverged = train_by_gradient(start.float()[None], whole, 1, [1e25], "batch")
     assert centers.isfinite().all() and diverged == [1]
 
 
 def test_training_lowers_the_inertia_to_a_floor(x0, split, start):
     """One batch of all images, averaged over cells with η = 5: each step is Lloyd's."""
     batches = Batches(split, 1000, 0)
-    (by_hand,), _ = train_by_hand(start[None], batches, 3, [5.0], "cells", soft=False)
+    (by_hand,), _ = train_by_gradient(start[None], batches, 3, [5.0], "cells", soft=False)
     centers = start
     for _ in range(3):
         nearest = assign(x0, centers)
@@ -170,55 +135,7 @@ def test_training_lowers_the_inertia_to_a_floor(x0, split, start):
     torch.testing.assert_close(by_hand, centers, rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize("p", [0.6, 0.75, 0.99])
-def test_border_repulsion_by_autograd(x0, p):
-    """An image that is p its nearest center's: ∂ℓ/∂v_1 against C_1's factor in p·C."""
-    C = x0[[3, 8]]
-    D = C[0] - C[1]
-    delta = np.log(p / (1 - p)) / 20
-    x = C.mean(0) + delta / (D @ D) * D  # v_1 − v_2 = Δ
-    v = (C @ x - 0.5 * C.square().sum(1)).requires_grad_()
-    probabilities = torch.softmax(20 * v, 0)
-    assert probabilities[0].item() == pytest.approx(p)
-    (probabilities @ C - x).square().sum().backward()
-    ratio = v.grad[0].item() / (2 * p)
-    assert border_repulsion(p, (D @ D).item()) == pytest.approx(ratio, rel=1e-9)
-    assert ratio > 0  # away
-
-
-@pytest.mark.parametrize(
-    ("b", "eta"), [(1, 3.017), (16, 4.133), (64, 4.493), (256, 4.721), (60_000, 4.980)]
-)
-def test_balancing_eta(b, eta):
-    ours = balancing_eta(b)
-    assert ours == pytest.approx(eta, abs=5e-4)
-    alpha = ours / 5
-    left = ((1 - alpha) / alpha) ** 2
-    right = alpha**2 / (1 - (1 - alpha) ** 2) / b
-    assert left == pytest.approx(right, rel=1e-6)
-    assert bias_squared(alpha) == pytest.approx(left)
-    assert variance(alpha, b) == pytest.approx(right)
-
-
-def test_balance_is_where_the_curves_cross_on_a_fine_grid():
-    eta = np.linspace(2.5, 4.999, 100_000)
-    crossing = np.flatnonzero(np.diff(np.sign(bias_squared(eta / 5) - variance(eta / 5, 64))))
-    assert len(crossing) == 1
-    assert balancing_eta(64) == pytest.approx(eta[crossing[0]], abs=1e-4)
-
-
-def test_bias_and_variance_are_those_of_a_simulated_drift():
-    """C(t) = (1 − α)C(t−1) + α m_t, m_t = M + a(T − t) + aZ/√b: the handout's model itself."""
-    alpha, b, T = 0.6, 4, 60
-    rng = np.random.default_rng(0)
-    C = np.zeros(200_000)
-    for t in range(1, T + 1):
-        C = (1 - alpha) * C + alpha * ((T - t) + rng.standard_normal(len(C)) / np.sqrt(b))
-    assert C.mean() ** 2 == pytest.approx(bias_squared(alpha), rel=0.02)
-    assert C.var() == pytest.approx(variance(alpha, b), rel=0.02)
-
-
 def test_no_tensor_is_made_on_another_device():
     x, centers = torch.rand(70, 784, device="meta"), torch.rand(10, 784, device="meta")
     for averaged, soft in [("batch and pixels", True), ("batch", False), ("cells", False)]:
-        assert kmeans_by_hand.gradient(centers, x, averaged, soft).shape == (10, 784)
+        assert kmeans_gradient.gradient(centers, x, averaged, soft).shape == (10, 784)

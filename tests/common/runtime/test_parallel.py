@@ -16,17 +16,30 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 
-from common.checkpoint import random_states, resumable_fit
 from common.data import Batches, Split, load_mnist
-from common.faults import UserError
 from common.loop import fit, test_loop, train_loop
-from common.processes import ALONE, Processes, here
-from common.run import Run, run_parts
-from hw6.cnn import accuracy
+from common.run import Run, UserError, run_parts
+from common.runtime.parallel import ALONE, Processes, from_environment
+from common.runtime.shards import ShardedBatches, average_statistics, train_together
 from hw7.clustering import digit_images
 from hw7.kmeans import ArgmaxKMeans, KMeans, mean_over_pixels
 
 # What each process computes, and process 0's numbers are compared with those of one process alone.
+
+
+def make_batches(split: Split, size: int, seed: int | None, processes: Processes) -> Batches:
+    if processes.world == 1:
+        return Batches(split, size, seed)
+    return ShardedBatches(split, size, seed, processes=processes)
+
+
+def join(model: nn.Module, optimizer, batches: Batches, processes: Processes) -> None:
+    if processes.world > 1:
+        train_together(model, optimizer, batches, processes)
+
+
+def accuracy(logits: Tensor, y: Tensor) -> Tensor:
+    return (logits.argmax(1) == y).to(logits.dtype).mean()
 
 
 def kmeans(processes: Processes, model: nn.Module, dtype: torch.dtype, epochs: int) -> Tensor:
@@ -35,7 +48,8 @@ def kmeans(processes: Processes, model: nn.Module, dtype: torch.dtype, epochs: i
     images = images.to(dtype)
     model.to(dtype).centers.data.copy_(digit_images(images.flatten(1), labels, None))
     optimizer = torch.optim.SGD(model.parameters(), lr=4.5)
-    batches = Batches(Split(images, labels), 64, 0, processes)
+    batches = make_batches(Split(images, labels), 64, 0, processes)
+    join(model, optimizer, batches, processes)
     for _ in range(epochs):
         train_loop(model, batches, mean_over_pixels, optimizer)
     return model.centers.detach()
@@ -52,12 +66,14 @@ def gradients(processes: Processes) -> list[Tensor]:
     torch.manual_seed(0)
     model, found = nn.Linear(3, 1, dtype=torch.float64), []
     model.bias.requires_grad_(False)
-    for x, y in Batches(points(11), 5, 0, processes):
-        model.zero_grad()
-        if len(y):
-            mse_loss(model(x), y).backward()
-        processes.average_gradients(model, len(y))
-        found.append(model.weight.grad)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    batches = make_batches(points(11), 5, 0, processes)
+    join(model, optimizer, batches, processes)
+    for x, y in batches:
+        optimizer.zero_grad()
+        mse_loss(model(x), y).backward()
+        optimizer.step()
+        found.append(model.weight.grad.clone())
         assert model.bias.grad is None
     return found
 
@@ -68,16 +84,23 @@ def figures(processes: Processes) -> tuple[dict, dict]:
     model = nn.Linear(3, 1, dtype=torch.float64)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     metrics = {"size": lambda prediction, y: prediction.abs().mean()}
-    tested = test_loop(model, Batches(points(11), 2, processes=processes), mse_loss, metrics)
-    batches = Batches(points(11), 5, 0, processes)
-    return train_loop(model, batches, mse_loss, optimizer, metrics), tested
+    test_averages = test_loop(
+        model, make_batches(points(11), 2, None, processes), mse_loss, metrics
+    )
+    batches = make_batches(points(11), 5, 0, processes)
+    join(model, optimizer, batches, processes)
+    return train_loop(model, batches, mse_loss, optimizer, metrics), test_averages
 
 
 def shares(processes: Processes) -> list[tuple[list, list]]:
     """Labels of the shares of two epochs in random order, and of the batches in their order."""
     split = Split(torch.arange(11.0), torch.arange(11))
-    mixed, ordered = Batches(split, 4, 7, processes), Batches(split, 4, processes=processes)
-    return [[y.tolist() for _, y in batches] for batches in (mixed, mixed, ordered)]
+    mixed = make_batches(split, 5, 7, processes)
+    ordered = make_batches(split, 4, None, processes)
+    counts = [
+        [y.tolist()[: getattr(mixed, "count", None)] for _, y in mixed] for _ in range(2)
+    ]  # of a batch of one, only one process has a share
+    return [*counts, [y.tolist() for _, y in ordered]]
 
 
 def regular() -> nn.Module:
@@ -88,15 +111,16 @@ def regular() -> nn.Module:
 
 def trained(processes: Processes) -> dict[str, Any]:
     """Two epochs of a network with batch norm and dropout, begun differently in each process."""
-    torch.manual_seed(processes.seed(0))
+    torch.manual_seed(processes.own_seed(0))
     model, sample = regular(), load_mnist("sample")
     model[2].running_mean += processes.rank
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-    train = Batches(sample.train, 64, 0, processes)
-    test = Batches(sample.test, 30, processes=processes)
+    train = make_batches(sample.train, 64, 0, processes)
+    test = make_batches(sample.test, 30, None, processes)
+    join(model, optimizer, train, processes)
     rows = list(fit(model, train, test, cross_entropy, optimizer, 2, {"accuracy": accuracy}))
     alone = test_loop(model, Batches(sample.test, 30), cross_entropy, {"accuracy": accuracy})
-    random = processes.gathered(random_states(train)["cpu"])
+    random = processes.all_gather(torch.get_rng_state())
     return {"rows": rows, "model": model.state_dict(), "alone": alone, "random": random}
 
 
@@ -104,7 +128,8 @@ def averaged(processes: Processes) -> Tensor:
     """The running means that came of each process's own statistics."""
     model = nn.BatchNorm1d(2)
     model.running_mean.fill_(processes.rank)
-    processes.average_statistics(model)
+    if processes.world > 1:
+        average_statistics(model, processes)
     return model.running_mean
 
 
@@ -112,7 +137,7 @@ def refused(processes: Processes) -> str:
     """What is said of a last batch of 3."""
     split = Split(torch.rand(11, 1, 28, 28), torch.zeros(11, dtype=torch.int64))
     model = regular()
-    batches = Batches(split, 4, 0, processes)
+    batches = make_batches(split, 4, 0, processes)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     try:
         list(fit(model, batches, Batches(split, 4), cross_entropy, optimizer, 1))
@@ -132,14 +157,14 @@ CASES = {
     "again": trained,
     "averaged": averaged,
     "refused": refused,
-    "seed": lambda p: p.seed(3),
+    "seed": lambda p: p.own_seed(3),
 }
 
 
 def work(folder: str) -> None:
     """What each process does."""
     torch.set_num_threads(1)
-    processes = here()
+    processes = from_environment()
     processes.join()
     found = {name: case(processes) for name, case in CASES.items()}
     torch.save(found, f"{folder}/{processes.rank}")
@@ -207,17 +232,14 @@ def test_gradients_are_those_of_the_whole_batch(together, alone):
 
 
 def test_shares_make_up_the_batch(together, alone):
-    for kind, whole in enumerate(alone["shares"]):
-        for i, batch in enumerate(whole):
+    for kind in range(2):  # in random order, as equal as can be
+        for i, batch in enumerate(alone["shares"][kind]):
             found = [process["shares"][kind][i] for process in together]
             assert sorted(y for share in found for y in share) == sorted(batch)
             sizes = [len(share) for share in found]
-            # in random order, as equal as can be; in their order, whole
-            assert (
-                max(sizes) - min(sizes) <= 1
-                if kind < 2
-                else sorted(sizes)[:-1] == [0] * (len(sizes) - 1)
-            )
+            assert max(sizes) - min(sizes) <= 1
+    for rank, process in enumerate(together):  # in their order, batches go around whole
+        assert process["shares"][2] == alone["shares"][2][rank :: len(together)]
 
 
 def test_figures_are_those_of_one_process(together, alone):
@@ -262,19 +284,19 @@ def test_running_statistics_are_the_mean_of_the_processes(together, alone):
 
 
 def test_a_batch_too_small_for_batch_norm_is_refused(together, alone):
-    said = f"argument --batch-size: came 4, which leaves 3 of the 11 images .* {len(together)} proc"
+    said = "argument --batch-size: came 4, which leaves 1 of the 11 images"
     for process in together:
         assert re.match(said, process["refused"])
     assert alone["refused"] == ""
 
 
 def trial(mode: str, *argv: str) -> int:
-    """A script that trains for five epochs; in the third, something may befall process 1."""
+    """A script that trains for five epochs; in the fourth, something may befall process 1."""
     steps = []
 
     def loss(prediction: Tensor, label: Tensor) -> Tensor:
         steps.append(label)
-        if len(steps) == 50 and here().rank == 1:
+        if len(steps) == 50 and from_environment().rank == 1:
             if mode == "killed":
                 os.kill(os.getpid(), signal.SIGKILL)
             if mode == "mistake":
@@ -285,9 +307,7 @@ def trial(mode: str, *argv: str) -> int:
         """training"""
         model = regular()
         optimizer = torch.optim.Adam(model.parameters())
-        train = Batches(run.mnist.train, 64, run.args.seed, run.processes)
-        test = Batches(run.mnist.test, 60, processes=run.processes)
-        return {"rows": resumable_fit(run, "net", model, train, test, loss, optimizer)}
+        return {"rows": run.fit(model, loss, optimizer, name="net")}
 
     argv = ["--data", "sample", *argv]
     return run_parts("hw0/trial", "", {"a": part}, argv, threads=1, epochs=5, batch_size=64, lr=0.1)
@@ -312,11 +332,12 @@ def printed(folder: Path) -> tuple[str, str]:
 
 def test_a_killed_process_ends_the_job_and_resume_ends_as_if_it_had_not(tmp_path):
     """The killed job is torchrun's own."""
-    script = "import sys; from tests.test_processes import trial; sys.exit(trial(*sys.argv[1:]))"
+    script = "import sys\nfrom tests.common.runtime.test_parallel import trial\n"
+    script += "sys.exit(trial(*sys.argv[1:]))\n"
     (tmp_path / "trial.py").write_text(script)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command += ["--nproc-per-node=2", "trial.py", "killed", "--out", "out"]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     killed = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100
     )
@@ -331,7 +352,7 @@ def test_a_killed_process_ends_the_job_and_resume_ends_as_if_it_had_not(tmp_path
     assert output.count("part a") == 1 and len(output.splitlines()) < 15  # one process prints
     assert error == ""
     assert ended(started(2, told, tmp_path, "", "--out", str(out), "--resume")) == [0, 0]
-    assert "resumed after epoch 2" in printed(tmp_path)[0]
+    assert "resumed after epoch 3" in printed(tmp_path)[0]
     found, expected = (json.loads((path / "summary.json").read_text()) for path in (out, whole))
     assert found["results"] == expected["results"]
     assert found["settings"]["processes"] == 2
@@ -379,5 +400,5 @@ def test_without_torch_one_process_does_the_work(tmp_path, monkeypatch, capsys):
         monkeypatch.setenv(name, "1" if "RANK" in name else "2")
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "test")
     parts = {"a": lambda run: pytest.fail("worked twice")}
-    assert run_parts("hw0/trial", "", parts, ["--out", str(tmp_path)], mnist=False) == 0
+    assert run_parts("hw0/trial", "", parts, ["--out", str(tmp_path)], needs="numpy") == 0
     assert capsys.readouterr() == ("", "") and not list(tmp_path.iterdir())

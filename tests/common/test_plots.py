@@ -1,16 +1,8 @@
 import io
 
-import matplotlib.pyplot as plt
 import numpy as np
-import pytest
 
 from common import plots
-
-
-@pytest.fixture(autouse=True)
-def close():
-    yield
-    plt.close("all")
 
 
 def png(figure) -> bytes:
@@ -42,6 +34,20 @@ def test_curves_hold_the_data_and_a_legend():
     assert set(axis.lines[2].get_ydata()) == {2.5}
     assert [text.get_text() for text in axis.get_legend().get_texts()] == ["one", "two", "limit"]
     assert (axis.get_xlabel(), axis.get_ylabel(), axis.get_yscale()) == ("x", "y", "log")
+
+
+def test_learning_curves_are_the_test_and_the_train_column():
+    history = [
+        {"epoch": 3 + i, "train_loss": 2.0 - i, "test_loss": 5.0 - i, "train_x": 7, "test_x": 8}
+        for i in range(2)
+    ]
+    (axis,) = plots.learning_curves(history, "loss", "nats", "Loss").axes
+    lines = {line.get_label(): line.get_xydata().tolist() for line in axis.lines}
+    assert lines == {
+        "test images": [[3, 5], [4, 4]],
+        "training images, during the epoch": [[3, 2], [4, 1]],
+    }
+    assert (axis.get_xlabel(), axis.get_ylabel(), axis.get_title()) == ("epoch", "nats", "Loss")
 
 
 def test_a_table_shows_every_number_at_its_place():

@@ -6,10 +6,12 @@ import torch
 from sklearn.cluster import KMeans as Peer
 from sklearn.metrics.cluster import contingency_matrix
 
+from common.data import Split
 from hw7 import clustering
 from hw7.clustering import (
     assign,
     contingency,
+    describe,
     digit_images,
     effective_clusters,
     inertia,
@@ -93,17 +95,33 @@ def test_lloyd_leaves_the_center_of_an_empty_cell(x0):
 
 def test_lloyd_stops_at_its_bound(x0):
     start = x0[:10]
-    once, iterations = lloyd(x0, start, most=1)
+    once, iterations = lloyd(x0, start, max_iter=1)
     assert iterations == 1
     nearest = assign(x0, start)
     torch.testing.assert_close(once[4], x0[nearest == 4].mean(0))
 
 
-def test_digit_images_are_the_first_of_each_digit(x0, sample):
-    start = digit_images(x0, sample.train.labels, torch.Generator())
-    labels = sample.train.labels.tolist()
+def test_digit_images_are_images_1_3_to_19_which_are_the_digits_in_order(x0, sample):
+    start = digit_images(x0, sample.train.labels)
+    assert sample.train.labels[1:20:2].tolist() == list(range(10))
     for digit in range(10):
-        assert torch.equal(start[digit], x0[labels.index(digit)])
+        assert torch.equal(start[digit], x0[2 * digit + 1])
+
+
+def test_a_clustering_is_described_by_its_numbers(x0, centers, sample):
+    split = Split(x0.view(-1, 1, 28, 28), sample.train.labels)
+    found = describe(split, centers)
+    table = contingency(sample.train.labels, assign(x0, centers))
+    assert found == {
+        "inertia": inertia(x0, centers),
+        "purity": purity(table),
+        "effective": effective_clusters(table),
+        "collapsed": False,
+        "smallest_cluster": min(table.sum(0).tolist()),
+        "table": table.tolist(),
+    }
+    far = torch.cat([x0[:1], torch.full((9, 784), 100.0, dtype=torch.float64)])
+    assert describe(split, far)["collapsed"] and describe(split, far)["smallest_cluster"] == 0
 
 
 @pytest.mark.parametrize(
@@ -133,16 +151,17 @@ def test_image_starts_are_ten_different_images_set_by_the_seed(x0, start):
     assert not torch.equal(centers, start(x0, None, torch.Generator().manual_seed(2)))
 
 
-def test_kmeans_plus_plus_draws_in_proportion_to_the_squared_distance():
+def test_kmeans_plus_plus_draws_in_proportion_to_the_squared_distance(monkeypatch):
     # Ten positions, so that each is chosen; we look at those drawn after 0, and after 0 and 9.
+    monkeypatch.setattr(torch, "randint", lambda *_, **__: torch.tensor(0))
     positions = torch.arange(10.0)[:, None]
     generator = torch.Generator().manual_seed(0)
     seconds, thirds = [], []
     while len(seconds) < 1000:
-        first, second, third, *_ = kmeans_plus_plus(positions, None, generator).flatten().int()
-        if first == 0:
-            seconds.append(int(second))
-            thirds += [int(third)] * int(second == 9)
+        first, second, third, *_ = kmeans_plus_plus(positions, None, generator).int().tolist()
+        assert first == [0]
+        seconds += second
+        thirds += third * (second == [9])
     i = np.arange(10)
     for drawn, squares in [(seconds, i**2), (thirds, np.minimum(i, 9 - i) ** 2)]:
         observed = np.bincount(drawn, minlength=10) / len(drawn)

@@ -4,10 +4,8 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from common import checkpoint
-from common.checkpoint import resumable_fit
-from common.data import Batches
 from common.run import run_parts
+from common.runtime import checkpoint
 
 
 class Stopped(Exception):
@@ -15,7 +13,7 @@ class Stopped(Exception):
 
 
 @pytest.fixture
-def train(sample, tmp_path, monkeypatch):
+def train(tmp_path, monkeypatch):
     """Trains a small network with dropout; dies after the epoch `die`; its rows and weights."""
 
     def train(*arguments, die=None, model=None, out="out"):
@@ -28,10 +26,7 @@ def train(sample, tmp_path, monkeypatch):
             )
             optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
             scheduler = CosineAnnealingLR(optimizer, run.args.epochs)
-            batches = Batches(sample.train, 64, run.args.seed), Batches(sample.test, 200)
-            rows = resumable_fit(
-                run, "net", network, *batches, cross_entropy, optimizer, scheduler=scheduler
-            )
+            rows = run.fit(network, cross_entropy, optimizer, scheduler=scheduler, name="net")
             found["lr"] = optimizer.param_groups[0]["lr"]
             found["rows"] = rows
             found["weights"] = [p.detach().clone() for p in network.parameters()]

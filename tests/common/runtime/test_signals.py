@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from common.interruption import Interrupted, Lasting, interruptible, lasting_output
 from common.run import run_parts
+from common.runtime.signals import Interrupted, Output, interruptible, survive_closed_output
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of this kind are Unix's")
 
@@ -32,7 +32,7 @@ def test_a_signal_ends_a_run_with_a_line_and_its_status(tmp_path, capsys, name, 
     handlers = [signal.getsignal(getattr(signal, name)) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
     parts, argv = {"a": lambda run: {"one": 1}, "b": part}, ["--out", str(tmp_path)]
     parts["a"].__doc__ = "a part"
-    assert run_parts("hw0/trial", "", parts, argv, mnist=False) == status
+    assert run_parts("hw0/trial", "", parts, argv, needs="numpy") == status
     assert capsys.readouterr().err == (
         f"\ntrial.py: interrupted in part b; finished and kept in {tmp_path}: a, epochs in "
         "half_model.pt; go on with --resume\n"
@@ -45,9 +45,11 @@ def test_a_signal_ends_a_run_with_a_line_and_its_status(tmp_path, capsys, name, 
 
 
 def test_before_the_first_part_it_is_told_so(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("common.run.work_on", lambda *_: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(
+        "common.runtime.session.run_selected_parts", lambda *_: signal.raise_signal(signal.SIGTERM)
+    )
     argv = ["--out", str(tmp_path)]
-    assert run_parts("hw0/trial", "", {"a": None}, argv, mnist=False) == 143
+    assert run_parts("hw0/trial", "", {"a": None}, argv, needs="numpy") == 143
     assert capsys.readouterr().err == "\ntrial.py: interrupted before the first part\n"
 
 
@@ -102,8 +104,8 @@ def test_ignored_signals_remain_so_and_other_threads_set_none(monkeypatch):
 
 PRINT = """
 import sys
-from common.interruption import lasting_output
-with lasting_output():
+from common.runtime.signals import survive_closed_output
+with survive_closed_output():
     for i in range(3):
         print("a line", flush=i == 1)
         print("an error", file=sys.stderr)
@@ -125,17 +127,15 @@ def test_lines_that_nobody_takes_stop_nothing(tmp_path, redirection):
 
 
 def test_lines_that_are_taken_are_printed(capsys):
-    with lasting_output():
+    with survive_closed_output():
         print("a line")
         print("an error", file=sys.stderr)
-        assert isinstance(sys.stdout, Lasting) and not sys.stdout.isatty()
+        assert isinstance(sys.stdout, Output) and not sys.stdout.isatty()
     assert capsys.readouterr() == ("a line\n", "an error\n")
-    assert not isinstance(sys.stdout, Lasting)
+    assert not isinstance(sys.stdout, Output)
 
 
-PRINTS = (
-    "from common.interruption import lasting_output\nwith lasting_output():\n    print('a line')"
-)
+PRINTS = "from common.runtime.signals import survive_closed_output\nwith survive_closed_output():\n    print('a line')"
 
 
 def test_what_nobody_reads_does_not_spoil_the_process_s_end():

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from common.faults import UserError
-from common.machine import choose_device, environment
-from common.processes import Processes
+from common.runtime.device import choose_device, describe_environment
+from common.runtime.errors import UserError
+from common.runtime.parallel import Processes
 
 
 def test_auto_takes_cuda_then_mps_then_cpu(monkeypatch):
@@ -27,7 +27,7 @@ def test_each_of_several_processes_has_a_gpu_of_its_own(monkeypatch):
 
 
 def test_the_environment_names_what_decides_the_last_bits():
-    with_torch = environment(torch.device("cpu"))
+    with_torch = describe_environment(torch.device("cpu"))
     assert with_torch["torch"] == torch.__version__
     assert with_torch["threads"] == torch.get_num_threads()
-    assert environment(None).keys() == {"python", "platform", "numpy", "matplotlib"}
+    assert describe_environment(None).keys() == {"python", "platform", "numpy", "matplotlib"}

@@ -1,15 +1,14 @@
 import json
+import os
 import subprocess
 import sys
 
-import matplotlib.pyplot as plt
 import pytest
 import torch
 
-from common import run as run_module
-from common.faults import UserError
-from common.machine import choose_device
-from common.run import Run, run_parts
+from common import plots
+from common.run import Run, UserError, run_parts
+from common.runtime.device import choose_device
 
 
 def draw(run: Run) -> dict:
@@ -17,7 +16,7 @@ def draw(run: Run) -> dict:
 
     The first line alone announces the part.
     """
-    figure, _ = plt.subplots()
+    figure, _ = plots.subplots()
     run.save("figure", figure)
     return {"random": torch.rand(3).tolist(), "pixels": len(run.mnist.train.labels)}
 
@@ -69,7 +68,6 @@ def test_a_run_writes_its_figures_and_summary_and_lists_them(start, summary, tmp
     torch.manual_seed(3)
     assert found["results"]["a"]["random"] == torch.rand(3).tolist()
     assert found["results"]["b"] == found["results"]["a"]  # each part starts from the seed
-    assert not plt.get_fignums()
 
 
 def test_only_the_part_asked_for(start, summary):
@@ -164,9 +162,103 @@ def test_an_unwritable_output_folder_is_told_before_the_work(start, tmp_path, ca
 
 
 def test_show_without_a_screen_is_told_before_the_work(start, capsys, monkeypatch):
-    monkeypatch.setattr(run_module.matplotlib, "get_backend", lambda: "agg")
+    monkeypatch.setattr("matplotlib.get_backend", lambda: "agg")
     assert start({"a": lambda run: pytest.fail("trained in vain")}, "--show") == 2
     assert "argument --show" in capsys.readouterr().err
+
+
+def test_show_opens_a_window_for_each_figure(start, monkeypatch, capsys):
+    import matplotlib
+    import matplotlib.pyplot as plt
+
+    shown = []
+    monkeypatch.setattr(matplotlib, "get_backend", lambda: "a screen")
+    monkeypatch.setattr(plt, "show", lambda: shown.extend(plt.get_fignums()))
+    before = plt.get_fignums()
+    assert start({"a": draw, "b": draw}, "--show") == 0
+    assert len(shown) == len(before) + 2
+    assert plt.get_fignums() == before
+
+
+def test_the_door_alone_is_one_line_each(start, sample):
+    """batches, place and map of one process, against what they stand for."""
+    found = {}
+
+    def part(run: Run) -> dict:
+        """the door"""
+        train, test = run.mnist
+        order = torch.randperm(1000, generator=torch.Generator().manual_seed(7))
+        x, y = next(iter(run.batches(train)))
+        found["shuffled"] = torch.equal(y, train.labels[order[:64]])
+        x, y = next(iter(run.batches(test, shuffle=False)))
+        found["ordered"] = torch.equal(x, test.images)
+        conv = run.place(torch.nn.Conv2d(3, 4, 2))
+        found["layout"] = conv.weight.is_contiguous(memory_format=torch.channels_last)
+        found["map"] = run.map(lambda x: x * x, range(4)) == [0, 1, 4, 9]
+        model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        loss_fn = torch.nn.functional.cross_entropy
+        rows = run.fit(model, loss_fn, optimizer, train=test, test=train, epochs=2)
+        found["fit"] = [row["epoch"] for row in rows] == [1, 2] and not list(run.out.glob("*.pt"))
+        return {}
+
+    assert start({"a": part}, "--seed", "7") == 0
+    assert len(found) == 5 and all(found.values()), found
+
+
+def test_a_script_s_own_options_are_settings(start, tmp_path, summary):
+    parts = {"a": lambda run: {"word": run.args.word}}
+    parts["a"].__doc__ = "a word"
+    argv = ["--out", str(tmp_path / "out"), "--word", "salam"]
+    options = {"--word": {"help": "a word"}}
+    assert run_parts("hw0/trial", "", parts, argv, needs="torch", options=options) == 0
+    assert summary()["results"] == {"a": {"word": "salam"}}
+    assert summary()["settings"] == {"seed": 0, "word": "salam", "device": "cpu"} | {
+        "device": choose_device("auto").type
+    }
+    with pytest.raises(SystemExit):  # without MNIST, there is no --data
+        run_parts("hw0/trial", "", parts, [*argv, "--data", "sample"], needs="torch")
+
+
+def test_main_leaves_the_process_as_it_found_it(start):
+    """A notebook or a test runs several scripts in one process."""
+    import matplotlib
+
+    def part(run: Run) -> dict:
+        """sets what a script may set"""
+        torch.rand(3)
+        run.save("figure", plots.new_figure())
+        return {"threads": torch.get_num_threads()}
+
+    torch.manual_seed(5)
+    with matplotlib.rc_context({"image.origin": "lower"}):
+        before = torch.get_rng_state(), torch.get_num_threads(), dict(matplotlib.rcParams)
+        assert start({"a": part}) == 0
+        assert torch.equal(before[0], torch.get_rng_state())
+        assert before[1:] == (torch.get_num_threads(), dict(matplotlib.rcParams))
+
+
+def test_a_user_s_style_does_not_change_a_figure(start, tmp_path):
+    import matplotlib
+
+    def part(run: Run) -> dict:
+        """an image"""
+        run.save("figure", plots.image_grid(torch.rand(4, 784), 2, title="four"))
+        return {}
+
+    contents = []
+    for style in ({}, {"image.origin": "lower", "savefig.transparent": True, "font.size": 30}):
+        with matplotlib.rc_context(style):
+            assert start({"a": part}) == 0
+        contents.append((tmp_path / "out" / "figure.png").read_bytes())
+    assert contents[0] == contents[1]
+
+
+@pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "nonsense"])
+def test_a_backend_of_another_program_is_ignored(backend):
+    code = "import common.run, os; assert os.environ['MPLBACKEND'].startswith(('m', 'n'))"
+    environment = os.environ | {"MPLBACKEND": backend}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
 
 
 def test_a_script_without_mnist_has_no_such_options_and_needs_no_torch(tmp_path):
@@ -175,9 +267,9 @@ def test_a_script_without_mnist_has_no_such_options_and_needs_no_torch(tmp_path)
         return {"one": 1}
 
     argv = ["--out", str(tmp_path)]
-    assert run_parts("hw0/trial", "", {"a": plain}, argv, mnist=False) == 0
+    assert run_parts("hw0/trial", "", {"a": plain}, argv, needs="numpy") == 0
     assert json.loads((tmp_path / "summary.json").read_text())["settings"] == {"seed": 0}
     with pytest.raises(SystemExit):
-        run_parts("hw0/trial", "", {"a": plain}, [*argv, "--device", "cpu"], mnist=False)
+        run_parts("hw0/trial", "", {"a": plain}, [*argv, "--device", "cpu"], needs="numpy")
     code = "import sys, common.run, common.plots; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

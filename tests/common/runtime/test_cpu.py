@@ -5,19 +5,19 @@ import sys
 import pytest
 import torch
 
-from common.cpu import keep_freed_memory, prepare_cpu
+from common.runtime.cpu import flushes_denormals, keep_freed_memory, prepare_cpu, training_on_cpu
 
-# Whether a block of 20 MiB lies in the heap, and how much of five such, freed, stays resident.
+# Whether a block of 20 MiB lies in the heap, and how much of five such, freed, stays resident:
+# neither is so in a process that glibc manages by its defaults.
 BLOCKS = """
-import sys, torch
+import torch
 from pathlib import Path
-from common.cpu import MIB, keep_freed_memory
+from common.runtime.cpu import MIB, keep_freed_memory
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / MIB
 
-if sys.argv[1] == "kept":
-    keep_freed_memory()
+keep_freed_memory()
 block = torch.ones(20 * MIB, dtype=torch.uint8)
 before = resident()
 blocks = [bytearray(20 * MIB) for _ in range(5)]
@@ -31,12 +31,8 @@ print(first <= block.data_ptr() < last, stays)
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc's")
 def test_freed_memory_stays_for_the_next_step():
-    left, kept = (
-        subprocess.run([sys.executable, "-c", BLOCKS, way], capture_output=True, text=True).stdout
-        for way in ("left", "kept")
-    )
-    assert left == "False False\n"
-    assert kept == "True True\n"
+    run = subprocess.run([sys.executable, "-c", BLOCKS], capture_output=True, text=True)
+    assert run.stdout == "True True\n"
 
 
 def test_threads_and_denormals():
@@ -58,3 +54,19 @@ def test_another_c_library_is_left_alone(monkeypatch):
     monkeypatch.setattr("ctypes.CDLL", opened.append)
     keep_freed_memory()
     assert not opened
+
+
+def test_a_run_leaves_threads_denormals_and_types_as_they_were():
+    threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
+    assert not flushes_denormals()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.device("meta"), training_on_cpu(threads + 1):
+            assert torch.get_num_threads() == threads + 1
+            assert flushes_denormals()
+            assert torch.rand(2).dtype == torch.float32 and torch.rand(2).device.type == "cpu"
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(dtype)
+    assert torch.get_num_threads() == threads
+    assert not flushes_denormals()
