@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-from torch import Tensor
-
 from common.runtime.fetch import read_or_download
 from common.runtime.sources import parse_idx
+
+import torch
+from torch import Tensor
 
 EVAL_BATCH_SIZE = 256  # a network evaluates so many at once: more take memory and save no time
 

@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-from torch.optim import Optimizer
-
 from common.data import Batches
 from common.runtime.errors import UserError
 from common.runtime.progress import progress
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 Metric = Callable[[Tensor, Tensor], Tensor]
 NO_METRICS: Mapping[str, Metric] = {}

@@ -6,10 +6,10 @@ Arrays may be NumPy's, or tensors on the CPU.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from common.runtime.canvas import Axes, Figure, new_figure, subplots
+
 import numpy as np
 from numpy.typing import ArrayLike
-
-from common.runtime.canvas import Axes, Figure, new_figure, subplots
 
 __all__ = ["Axes", "Figure", "new_figure", "subplots"]
 

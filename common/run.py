@@ -23,12 +23,12 @@ from common.runtime.progress import progress
 from common.runtime.session import Session, run_session
 
 if TYPE_CHECKING:  # torch takes seconds, and a script of NumPy does without
+    from common.data import Batches, Mnist, Split
+    from common.loop import Metric
+
     from torch import nn
     from torch.optim import Optimizer
     from torch.optim.lr_scheduler import LRScheduler
-
-    from common.data import Batches, Mnist, Split
-    from common.loop import Metric
 
 __all__ = ["Run", "UserError", "progress", "run_parts"]
 

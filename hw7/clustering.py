@@ -6,12 +6,12 @@ N images of d = 784 pixels, k centers; an assignment holds the number of each im
 from collections.abc import Callable
 from typing import Any
 
+from common.data import Split
+from common.run import Run
+
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
-
-from common.data import Split
-from common.run import Run
 
 BETA = 20  # sharpness of the softmax that stands for the nearest center
 COLLAPSED = 5  # a clustering has collapsed if its effective number of clusters is below

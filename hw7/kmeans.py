@@ -17,15 +17,15 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
-import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.nn.functional import mse_loss, one_hot
-
 from common import plots
 from common.run import Run, run_parts
 from hw7.clustering import BETA, INITIALIZERS, assign, describe, initial_centers, lloyd
 from hw7.kmeans_theory import balancing_eta, bias_squared, formula_step, variance
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import mse_loss, one_hot
 
 ETA = 4.5  # the handout's learning rate
 

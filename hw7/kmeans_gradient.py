@@ -3,11 +3,11 @@
 n images in a batch, d = 784 pixels, k = 10 centers.
 """
 
-import torch
-from torch import Tensor
-
 from common.data import Batches
 from hw7.clustering import BETA
+
+import torch
+from torch import Tensor
 
 
 def one_hot_argmax(v: Tensor) -> Tensor:

@@ -17,9 +17,6 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
-import torch
-from torch import Tensor
-
 from common import plots
 from common.data import Batches
 from common.run import Run, run_parts
@@ -36,6 +33,9 @@ from hw7.clustering import (
 from hw7.kmeans import ETA, ArgmaxKMeans, train
 from hw7.kmeans_gradient import train_by_gradient
 from hw7.kmeans_theory import border_repulsion
+
+import torch
+from torch import Tensor
 
 SEEDS = 3  # runs behind each mean ± standard deviation
 LIVE = 0.01  # a center is live if at least this share of the images is nearest to it

@@ -3,11 +3,11 @@
 n images in a batch, d = 784 pixels, k = 10 centers.
 """
 
+from hw7.clustering import BETA
+
 import numpy as np
 import torch
 from torch import Tensor
-
-from hw7.clustering import BETA
 
 
 def formula_step(centers: Tensor, x0: Tensor, eta: float, cell_size: float | None = None) -> Tensor:

@@ -31,7 +31,7 @@ SLOW = ["torch", "torch._dynamo", "torchvision.datasets", "matplotlib.figure", "
 
 def load_mutations() -> list[tuple[str, str, str]]:
     found = []
-    for path in sorted((ROOT / "tests").glob("*/**/mutations.py")):
+    for path in sorted((ROOT / "tests").glob("*/**/mutations*.py")):
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         found += importlib.import_module(name).MUTATIONS
     return found

@@ -9,9 +9,9 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from PIL import Image  # matplotlib needs it, too
-
 from common.runtime.errors import UserError
+
+from PIL import Image  # matplotlib needs it, too
 
 _backend = os.environ.pop("MPLBACKEND", None)  # of another program: matplotlib would insist on it
 try:

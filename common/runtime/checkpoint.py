@@ -5,17 +5,17 @@ import zipfile
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-from torch import nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
-
 from common.data import Batches
 from common.loop import Metric, fit
 from common.runtime.errors import UserError
 from common.runtime.rng import random_state, set_random_state
 from common.runtime.session import Session
 from common.runtime.shards import ShardedBatches, train_together
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 
 def train_and_keep(

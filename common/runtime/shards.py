@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 
+from common.data import EVAL_BATCH_SIZE, Batches, Split
+from common.runtime.parallel import Processes
+
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-
-from common.data import EVAL_BATCH_SIZE, Batches, Split
-from common.runtime.parallel import Processes
 
 
 class ShardedBatches(Batches):

@@ -1,10 +1,10 @@
 import contextlib
 
-import pytest
-import torch
-
 from common.data import Batches, Split
 from common.runtime.fetch import SAMPLE
+
+import pytest
+import torch
 
 
 def test_the_sample_is_as_promised(sample):

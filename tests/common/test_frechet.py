@@ -1,9 +1,9 @@
+from common.frechet import frechet_distance
+
 import numpy as np
 import pytest
 import torch
 from scipy.linalg import sqrtm
-
-from common.frechet import frechet_distance
 
 
 def features(seed: int, n: int, d: int) -> torch.Tensor:

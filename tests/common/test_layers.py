@@ -1,11 +1,11 @@
 import copy
 import pickle
 
+from common.layers import LARGEST, Dropout, Upsample
+
 import pytest
 import torch
 from torch import nn
-
-from common.layers import LARGEST, Dropout, Upsample
 
 SHAPES = [(1000, 1000), (64, 20, 25, 25), (7, 3, 1), (5,), (1,), (0, 4), ()]
 

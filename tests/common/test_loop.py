@@ -1,14 +1,14 @@
 import gc
 
+from common.data import Batches, Split
+from common.loop import NonFiniteLoss, fit, test_loop, train_loop
+from common.runtime.errors import UserError
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, mse_loss
-
-from common.data import Batches, Split
-from common.loop import NonFiniteLoss, fit, test_loop, train_loop
-from common.runtime.errors import UserError
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 import io
 
-import numpy as np
-
 from common import plots
+
+import numpy as np
 
 
 def png(figure) -> bytes:

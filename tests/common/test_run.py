@@ -3,12 +3,12 @@ import os
 import subprocess
 import sys
 
-import pytest
-import torch
-
 from common import plots
 from common.run import Run, UserError, run_parts
 from common.runtime.device import choose_device
+
+import pytest
+import torch
 
 
 def draw(run: Run) -> dict:

@@ -1,11 +1,5 @@
 import math
 
-import numpy as np
-import pytest
-import torch
-from sklearn.cluster import KMeans as Peer
-from sklearn.metrics.cluster import contingency_matrix
-
 from common.data import Split
 from hw7 import clustering
 from hw7.clustering import (
@@ -21,6 +15,12 @@ from hw7.clustering import (
     random_images,
     scores,
 )
+
+import numpy as np
+import pytest
+import torch
+from sklearn.cluster import KMeans as Peer
+from sklearn.metrics.cluster import contingency_matrix
 
 
 @pytest.fixture

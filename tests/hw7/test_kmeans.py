@@ -1,15 +1,15 @@
 import json
 
-import numpy as np
-import pytest
-import torch
-from torch import nn
-
 from common.data import Batches
 from common.loop import fit
 from hw7 import kmeans
 from hw7.clustering import INITIALIZERS, digit_images, inertia, lloyd
 from hw7.kmeans import ArgmaxKMeans, KMeans, mean_over_images, mean_over_pixels
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
 
 
 @pytest.fixture

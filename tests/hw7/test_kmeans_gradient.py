@@ -1,12 +1,12 @@
-import numpy as np
-import pytest
-import torch
-
 from common.data import Batches, Split
 from hw7 import kmeans_gradient
 from hw7.clustering import assign
 from hw7.kmeans import ArgmaxKMeans, KMeans, mean_over_images, mean_over_pixels
 from hw7.kmeans_gradient import gradient, train_by_gradient
+
+import numpy as np
+import pytest
+import torch
 
 CASES = [
     (KMeans, mean_over_pixels, "batch and pixels", True),

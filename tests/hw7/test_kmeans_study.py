@@ -1,13 +1,13 @@
 import json
 
-import pytest
-import torch
-
 from common.data import Batches
 from hw7 import kmeans_study
 from hw7.clustering import assign, digit_images, inertia
 from hw7.kmeans_gradient import train_by_gradient
 from hw7.kmeans_study import SEEDS, aggregate, evaluate_run, format_row
+
+import pytest
+import torch
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,3 @@
-import numpy as np
-import pytest
-import torch
-
 from common.data import Batches
 from hw7.clustering import digit_images
 from hw7.kmeans import ArgmaxKMeans, mean_over_images
@@ -12,6 +8,10 @@ from hw7.kmeans_theory import (
     formula_step,
     variance,
 )
+
+import numpy as np
+import pytest
+import torch
 
 
 @pytest.mark.parametrize("seed", [0, 1])

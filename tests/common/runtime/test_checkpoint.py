@@ -1,11 +1,11 @@
+from common.run import run_parts
+from common.runtime import checkpoint
+
 import pytest
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import CosineAnnealingLR
-
-from common.run import run_parts
-from common.runtime import checkpoint
 
 
 class Stopped(Exception):

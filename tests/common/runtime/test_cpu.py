@@ -2,10 +2,10 @@ import platform
 import subprocess
 import sys
 
+from common.runtime.cpu import flushes_denormals, keep_freed_memory, prepare_cpu, training_on_cpu
+
 import pytest
 import torch
-
-from common.runtime.cpu import flushes_denormals, keep_freed_memory, prepare_cpu, training_on_cpu
 
 # Whether a block of 20 MiB lies in the heap, and how much of five such, freed, stays resident:
 # neither is so in a process that glibc manages by its defaults.

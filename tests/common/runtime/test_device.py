@@ -1,9 +1,9 @@
-import pytest
-import torch
-
 from common.runtime.device import choose_device, describe_environment
 from common.runtime.errors import UserError
 from common.runtime.parallel import Processes
+
+import pytest
+import torch
 
 
 def test_auto_takes_cuda_then_mps_then_cpu(monkeypatch):

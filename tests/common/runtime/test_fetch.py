@@ -3,16 +3,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-import torch
-from torchvision.datasets.mnist import read_image_file, read_label_file
-
 from common import ROOT
 from common.data import load_mnist
 from common.runtime import fetch
 from common.runtime.errors import UserError
 from common.runtime.fetch import SAMPLE, SAMPLE_MD5
 from common.runtime.sources import format_idx, parse_idx
+
+import pytest
+import torch
+from torchvision.datasets.mnist import read_image_file, read_label_file
 
 CONTENT = {name: gzip.decompress((SAMPLE / f"{name}.gz").read_bytes()) for name in SAMPLE_MD5}
 TRAIN = "train-images-idx3-ubyte"

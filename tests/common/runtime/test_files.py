@@ -6,11 +6,11 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 from common import ROOT
 from common.runtime.errors import UserError
 from common.runtime.files import lock_folder, remove_leftovers, write_file
+
+import pytest
 
 pytestmark = pytest.mark.skipif(
     os.name == "nt", reason="signals and limits of this kind are Unix's"

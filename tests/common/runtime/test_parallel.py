@@ -11,11 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-import torch
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, mse_loss
-
 from common.data import Batches, Split, load_mnist
 from common.loop import fit, test_loop, train_loop
 from common.run import Run, UserError, run_parts
@@ -23,6 +18,11 @@ from common.runtime.parallel import ALONE, Processes, from_environment
 from common.runtime.shards import ShardedBatches, average_statistics, train_together
 from hw7.clustering import digit_images
 from hw7.kmeans import ArgmaxKMeans, KMeans, mean_over_pixels
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, mse_loss
 
 # What each process computes, and process 0's numbers are compared with those of one process alone.
 

@@ -1,3 +1,4 @@
+import io
 import os
 import signal
 import subprocess
@@ -5,10 +6,16 @@ import sys
 import threading
 import time
 
-import pytest
-
 from common.run import run_parts
-from common.runtime.signals import Interrupted, Output, interruptible, survive_closed_output
+from common.runtime.signals import (
+    Interrupted,
+    Output,
+    end_quietly,
+    interruptible,
+    survive_closed_output,
+)
+
+import pytest
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of this kind are Unix's")
 
@@ -135,7 +142,11 @@ def test_lines_that_are_taken_are_printed(capsys):
     assert not isinstance(sys.stdout, Output)
 
 
-PRINTS = "from common.runtime.signals import survive_closed_output\nwith survive_closed_output():\n    print('a line')"
+PRINTS = """
+from common.runtime.signals import survive_closed_output
+with survive_closed_output():
+    print('a line')
+"""
 
 
 def test_what_nobody_reads_does_not_spoil_the_process_s_end():
@@ -163,3 +174,37 @@ def test_a_lost_interruption_is_not_reported_but_other_exceptions_are(monkeypatc
         Dying(Interrupted(signal.SIGINT))
         Dying(ValueError())
     assert reported == [ValueError]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437", "gbk", "utf-8"])
+def test_a_sign_that_the_output_does_not_have_is_replaced(encoding, monkeypatch):
+    content = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(content, encoding))
+    with survive_closed_output():
+        print("η = 4.5, ∇, φ, ₁, ≤, é, \udcff")
+    text = content.getvalue().decode(encoding)
+    assert text.startswith(("?", "η")) and " = 4.5, " in text
+    assert encoding != "utf-8" or text.startswith("η = 4.5, ∇, φ, ₁, ≤, é, ?")
+
+
+PYTHON_S = signal.default_int_handler
+
+
+@pytest.mark.parametrize(
+    ("main", "expected"),
+    [
+        ("hw7/kmeans.py", signal.SIG_DFL),
+        ("elsewhere.py", PYTHON_S),
+        ("a/b/c.py", PYTHON_S),
+        (None, PYTHON_S),
+    ],
+)
+def test_only_a_script_of_the_project_ends_quietly(tmp_path, monkeypatch, main, expected):
+    path = main and str(tmp_path / main)
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", path, raising=False)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        end_quietly(tmp_path)
+        assert signal.getsignal(signal.SIGINT) == expected
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -5,13 +5,13 @@ import subprocess
 import zipfile
 from pathlib import Path
 
-import numpy as np
-import pytest
-
 from common.data import Split
 from common.runtime import sources
 from common.runtime.fetch import SAMPLE, SAMPLE_MD5
 from common.runtime.sources import download_wheel, format_idx, parse_idx
+
+import numpy as np
+import pytest
 
 CONTENT = {name: gzip.decompress((SAMPLE / f"{name}.gz").read_bytes()) for name in SAMPLE_MD5}
 

@@ -1,0 +1,71 @@
+"""Mutations of HW7 Q1, for tests/mutations.py."""
+
+KMEANS, HAND, CLUSTERING = "hw7/kmeans.py", "hw7/kmeans_gradient.py", "hw7/clustering.py"
+THEORY, STUDY = "hw7/kmeans_theory.py", "hw7/kmeans_study.py"
+
+MUTATIONS = [
+    # the network
+    (KMEANS, "self.centers.T - 0.5 * (", "self.centers.T + 0.5 * ("),
+    (KMEANS, "- 0.5 * (self.centers**2).sum(1)", "- (self.centers**2).sum(1)"),
+    (KMEANS, "nn.Softmax(dim=1)", "nn.Softmax(dim=0)"),
+    (KMEANS, "self.softmax(BETA * v)", "self.softmax(v)"),
+    (KMEANS, "return reconstruction - x0", "return reconstruction"),
+    (KMEANS, "return error.square().sum(1).mean()", "return error.square().mean()"),
+    (KMEANS, "[digit, *row]", "[digit, *row[::-1]]"),
+    # the step by hand
+    (HAND, "v = products - 0.5 * gram", "v = products - gram"),
+    (HAND, "to_images = -2 * w * p", "to_images = -w * p"),
+    (HAND, "p_bar = 2 * w * (gram @ p - products)", "p_bar = 2 * w * (gram @ p + products)"),
+    (HAND, "(p_bar - (p * p_bar).sum(-2, keepdim=True))", "p_bar"),
+    (HAND, "to_centers = to_centers - v_bar.sum(-1).diag_embed()", "pass"),
+    (HAND, "1 / (n * d)", "1 / n / n"),
+    (HAND, "centers = centers.clone()", "pass"),
+    (HAND, "share * rates", "share * rates[0]"),
+    (HAND, "centers.square().sum((1, 2)).isfinite()", "centers.isfinite().all(2).all(1)"),
+    (HAND, "diverged[run] = epoch", "diverged[run] = 1"),
+    (HAND, "step += 1", "step += 0"),
+    (THEORY, "n_i = len(cell) if cell_size is None", "n_i = n / 10 if cell_size is None"),
+    (THEORY, "(p - 0.5) * squared_distance", "(p + 0.5) * squared_distance"),
+    (THEORY, "[b + 1, -4 * b, 5 * b, -2 * b]", "[b, -4 * b, 5 * b, -2 * b]"),
+    (THEORY, "alpha**2 / (1 - (1 - alpha) ** 2) / b", "alpha**2 / (1 - (1 - alpha)) / b"),
+    # measures, Lloyd's algorithm, starts
+    (CLUSTERING, "-0.5 * centers.square().sum(1)", "0.5 * centers.square().sum(1)"),
+    (CLUSTERING, "- 2 * scores(x0, centers).amax(1)", "- scores(x0, centers).amax(1)"),
+    (CLUSTERING, "labels * k + assignment", "assignment * k + labels"),
+    (CLUSTERING, "table.amax(0).sum()", "table.amax(1).sum()"),
+    (CLUSTERING, "torch.where(sizes > 0,", "torch.where(sizes > -1,"),
+    (CLUSTERING, "scores(x0, x0[chosen]).amax(1)", "scores(x0, x0[chosen]).amin(1)"),
+    (CLUSTERING, "weights.cpu().double()", "weights.cpu().double().sqrt()"),
+    (KMEANS, "ArgmaxKMeans(), mean_over_images", "KMeans(), mean_over_images"),
+    (
+        KMEANS,
+        '"handout": compare_steps(run, KMeans(), mean_over_pixels)',
+        '"handout": compare_steps(run, KMeans(), mean_over_images)',
+    ),
+    (KMEANS, "model.centers.data.copy_(start)", "pass"),
+    (KMEANS, "ETA, cell_size=len(x) / 10))", "ETA, cell_size=len(x)))"),
+    (KMEANS, "run.place(model).centers.data.copy_(centers)", "run.place(model)"),
+    (
+        KMEANS,
+        "centers.append(model.centers.detach())",
+        "centers.append(initial_centers(run, name))",
+    ),
+    (KMEANS, 'np.sum(row["table"], 0)', 'np.sum(row["table"], 1)'),
+    (KMEANS, '"digit", "cluster", title', '"cluster", "digit", title'),
+    (KMEANS, "[balancing_eta(b) for b in sizes]", "[balancing_eta(1) for b in sizes]"),
+    (KMEANS, "(eta, variance(eta / 5, b))", "(eta, variance(eta, b))"),
+    (CLUSTERING, "x0[1:20:2]", "x0[0:20:2]"),
+    (CLUSTERING, '"collapsed": effective < COLLAPSED', '"collapsed": effective > COLLAPSED'),
+    (CLUSTERING, "table.sum(0).min()", "table.sum(1).min()"),
+    (STUDY, "sizes >= LIVE * sizes.sum()", "sizes >= LIVE"),
+    (STUDY, "if len(inertias) > 1 else None", "if len(inertias) > 9 else None"),
+    (STUDY, '"soft": False, "eta": 10 * ETA}', '"soft": False, "eta": ETA}'),
+    (STUDY, 'row | {"decay": True}', 'row | {"decay": False}'),
+    (
+        STUDY,
+        '(etas, [row["mean"] for row in decaying])',
+        '(etas, [row["mean"] for row in constant])',
+    ),
+    (STUDY, "(p.amax(1) < 0.99)", "(p.amax(1) < 0.9)"),
+    (STUDY, "ends[seed, i][0] for seed in seeds", "ends[seeds[0], i][0] for seed in seeds"),
+]
