@@ -84,17 +84,18 @@ def lloyd(x0: Tensor, centers: Tensor, max_iter: int = 500) -> tuple[Tensor, int
     Returns:
         The centers and the number of iterations, the last of which changed no assignment.
     """
-    before, iterations = None, 0
-    while iterations < max_iter:
-        iterations += 1
-        nearest = assign(x0, centers)
-        if before is not None and torch.equal(nearest, before):
+    cells = x0.new_zeros(len(x0), len(centers))  # (N, k): 1 where an image is in a cell
+    sums = torch.zeros_like(centers)  # (k, d), of the images in each cell
+    for iteration in range(1, max_iter + 1):
+        change = one_hot(assign(x0, centers), len(centers)).to(x0.dtype) - cells  # 1, 0 or −1
+        moved = change.any(1).nonzero()[:, 0]
+        if not len(moved):
             break
-        cells = one_hot(nearest, len(centers)).to(x0.dtype)  # (N, k)
+        cells += change
+        sums += change[moved].T @ x0[moved]  # soon few images move: faster than all sums anew
         sizes = cells.sum(0)[:, None]  # (k, 1)
-        centers = torch.where(sizes > 0, cells.T @ x0 / sizes, centers)  # (k, d)
-        before = nearest
-    return centers, iterations
+        centers = torch.where(sizes > 0, sums / sizes, centers)
+    return centers, iteration
 
 
 # Initial centers: functions of images (N, d), their labels (N,) and a random generator on the CPU.
