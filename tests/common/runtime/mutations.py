@@ -81,7 +81,11 @@ MUTATIONS = [
         "torch.cuda.set_device(processes.rank)",
     ),
     # data
-    (FETCH, "if (found := md5(content)) == expected:", "if content:"),
+    (FETCH, "(found := md5(content)) in names:", "names:"),
+    (FETCH, "return gzip.decompress(content) if compressed else content", "return content"),
+    (FETCH, "while place.exists() and", "while False and"),
+    (FETCH, "chain(usual, walk(folder))", "usual"),
+    (FETCH, "if path.name.removesuffix", "if 1 or path.name.removesuffix"),
     (FETCH, "!= MNIST_MD5[name]:", "== '':"),
     (FETCH, "ValueError, zlib.error)", "ValueError)"),
     (SOURCES, "return self.allowed[module, name]", "return super().find_class(module, name)"),

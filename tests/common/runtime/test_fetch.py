@@ -22,6 +22,7 @@ TRAIN = "train-images-idx3-ubyte"
 def raw(tmp_path, monkeypatch) -> Path:
     """A data folder for which the sample's files are the right ones, and no source answers."""
     monkeypatch.setattr(fetch, "MNIST_MD5", SAMPLE_MD5)
+    monkeypatch.setattr(fetch, "MNIST_SIZES", fetch.SAMPLE_SIZES)
     monkeypatch.setattr(fetch, "SOURCES", {"the first source": fails, "the second": fails})
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
@@ -63,18 +64,56 @@ def test_compressed_files_serve_as_well(raw, tmp_path):
     ],
     ids=["truncated", "one bit turned", "empty"],
 )
-def test_a_damaged_file_is_named_and_fetched_anew(raw, tmp_path, monkeypatch, capsys, damage):
+def test_another_file_of_that_name_is_told_and_left_alone(
+    raw, tmp_path, monkeypatch, capsys, damage
+):
+    """Damaged, or of another data set: who can tell."""
     fill(raw)
-    (raw / TRAIN).write_bytes(damage(CONTENT[TRAIN]))
+    other = damage(CONTENT[TRAIN])
+    (raw / TRAIN).write_bytes(other)
     with pytest.raises(UserError):
         load_mnist(tmp_path)
     told = capsys.readouterr().out
-    assert f"{TRAIN} is damaged" in told
+    assert f"{TRAIN} is another file, and stays as it is" in told and "damaged" not in told
     assert SAMPLE_MD5[TRAIN] in told  # expected
-    assert fetch.md5(damage(CONTENT[TRAIN])) in told  # found
+    assert fetch.md5(other) in told or len(other) not in fetch.SAMPLE_SIZES  # found
     monkeypatch.setattr(fetch, "SOURCES", {"a source": lambda: CONTENT})
     load_mnist(tmp_path)
-    assert (raw / TRAIN).read_bytes() == CONTENT[TRAIN]
+    assert (raw / TRAIN).read_bytes() == other
+    assert (raw / "verified" / TRAIN).read_bytes() == CONTENT[TRAIN]
+    monkeypatch.setattr(fetch, "SOURCES", {})
+    capsys.readouterr()
+    load_mnist(tmp_path)  # what was downloaded is found, and nothing is said any more
+    assert "another file" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda name: f"{name.replace('-idx', '.idx')}",  # as 7-Zip names it
+        lambda name: f"{name}/{name}",
+        lambda name: f"deep/down/{name}.gz",
+        lambda name: f"MNIST/raw/{name}.bin",
+    ],
+)
+@pytest.mark.parametrize("compressed", [True, False])
+def test_files_are_told_by_their_content(raw, tmp_path, place, compressed):
+    """Whatever their names, and whether they are compressed or not, name or no name."""
+    for name, content in CONTENT.items():
+        path = tmp_path / "folder" / place(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.compress(content) if compressed else content)
+    noise = tmp_path / "folder" / "noise.gz"
+    noise.write_bytes(b"\x1f\x8bno gzip")
+    assert fetch.find_or_download(tmp_path / "folder") == CONTENT
+    assert noise.read_bytes() == b"\x1f\x8bno gzip"
+
+
+def test_a_folder_where_a_file_is_to_be_stays(raw, tmp_path, monkeypatch):
+    (raw / TRAIN).mkdir()
+    monkeypatch.setattr(fetch, "SOURCES", {"a source": lambda: CONTENT})
+    load_mnist(tmp_path)
+    assert list((raw / TRAIN).iterdir()) == []
 
 
 def test_without_network_one_message_says_what_was_tried_and_the_manual_way(raw, tmp_path, capsys):
@@ -102,8 +141,10 @@ def test_sources_are_tried_in_order_until_one_is_right(raw, tmp_path, monkeypatc
 def test_an_unwritable_data_folder_is_one_line(raw, tmp_path, monkeypatch):
     monkeypatch.setattr(fetch, "SOURCES", {"a source": lambda: CONTENT})
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"--data: .*cannot be written"):
+    with pytest.raises(UserError, match=r"--data: came .*file, which is a file; allowed is a fo"):
         load_mnist(tmp_path / "file")
+    with pytest.raises(UserError, match=r"--data: .*cannot be written"):
+        load_mnist(tmp_path / "file" / "folder")
 
 
 def test_a_damaged_sample_is_named(tmp_path, monkeypatch, capsys):
@@ -138,7 +179,7 @@ def test_a_bit_turned_in_a_compressed_file_is_one_line_or_harmless(tmp_path, at,
         return
     with pytest.raises(UserError, match=f"--data: {tmp_path} lacks {TRAIN}"):
         load_mnist(tmp_path)
-    assert f"{TRAIN}.gz cannot be read" in capsys.readouterr().out
+    assert f"{TRAIN}.gz is another file" in capsys.readouterr().out
 
 
 def test_a_folder_of_mnist_or_an_absent_one_is_no_sample(raw, tmp_path):
