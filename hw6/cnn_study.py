@@ -1,21 +1,26 @@
-"""HW6's network with dropout, with batch norm, with both and with neither.
+"""HW6 Q3, beyond the handout: the network with dropout, batch norm, both, and neither.
 
-    python -m bench.hw6_study            results/bench/hw6_study/, about half an hour
+    python hw6/cnn_study.py                      about half an hour on one core
+    python hw6/cnn_study.py --part batch_norm    one setting alone
 
-Each setting is trained with three seeds at the same learning rate; the last one is the network with
-neither, at half of hw6/cnn.py's. The committed run was made with --out hw6/results/study.
+Each setting is trained with three seeds at the same learning rate. The last one is the network with
+neither, at half of the rate. Expect 99.2 ± 0.1 % of the test images right with batch norm, and
+98.1 ± 1.5 % with neither. Figures and summary.json go to results/hw6/cnn_study/; hw6/README.md
+explains them.
 """
 
 import statistics
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
 import torch
 
 from common import plots
-from common.faults import UserError
-from common.run import Run, run_parts
+from common.run import Run, UserError, run_parts
 from hw6.cnn import CNN, LR, train
 
 SEEDS = 3
@@ -28,19 +33,21 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def study(name: str) -> Callable[[Run], dict[str, Any]]:
+def train_seed(run: Run, name: str, seed: int) -> list[dict[str, Any]]:
+    """Train the setting of that name with one seed; a row per epoch."""
+    print(f"  seed {seed}", flush=True)
+    torch.manual_seed(seed)
+    options = {"lr": run.args.lr} | OPTIONS[name]
+    lr = options.pop("lr")
+    return train(CNN(**options), run.mnist, run.args.epochs, run.args.batch_size, lr, seed)
+
+
+def make_part(name: str) -> Callable[[Run], dict[str, Any]]:
     """The part that trains the setting of that name with each seed."""
 
-    def part(run: Run) -> dict[str, Any]:
+    def train_setting(run: Run) -> dict[str, Any]:
         seeds = range(run.args.seed, run.args.seed + SEEDS)
-        histories = []
-        for seed in seeds:
-            print(f"  seed {seed}", flush=True)
-            torch.manual_seed(seed)
-            args, options = run.args, dict(OPTIONS[name])
-            lr = options.pop("lr", args.lr)
-            model = CNN(**options)
-            histories.append(train(model, run.mnist, args.epochs, args.batch_size, lr, seed))
+        histories = run.map(lambda seed: train_seed(run, name, seed), seeds)
         columns = [column for column in histories[0][0] if column != "epoch"]
         per_epoch = {
             column: [[row[column] for row in history] for history in histories]
@@ -55,11 +62,11 @@ def study(name: str) -> Callable[[Run], dict[str, Any]]:
         print(f"  {name}: test accuracy {mean:.2%} ± {std:.2%}", flush=True)
         return {"options": OPTIONS[name], "final": final, "per_epoch": per_epoch}
 
-    part.__doc__ = f"{SEEDS} seeds with options {OPTIONS[name]}"
-    return part
+    train_setting.__doc__ = f"{SEEDS} seeds with options {OPTIONS[name]}"
+    return train_setting
 
 
-def comparison(run: Run) -> dict[str, Any]:
+def compare_settings(run: Run) -> dict[str, Any]:
     """the settings in one figure"""
     if missing := [name for name in OPTIONS if name not in run.results]:
         raise UserError(f"argument --part: comparison needs the parts {', '.join(missing)} first; "
@@ -78,8 +85,13 @@ def comparison(run: Run) -> dict[str, Any]:
     return {"best": min(means, key=lambda name: means[name][-1])}
 
 
-PARTS = {name: study(name) for name in OPTIONS} | {"comparison": comparison}
+PARTS = {name: make_part(name) for name in OPTIONS} | {"comparison": compare_settings}
+
+
+def main(argv: list[str] | None = None) -> int:
+    settings = {"epochs": 10, "batch_size": 64, "lr": LR}
+    return run_parts("hw6/cnn_study", __doc__, PARTS, argv, threads=1, **settings)
+
 
 if __name__ == "__main__":
-    settings = {"epochs": 10, "batch_size": 64, "lr": LR}
-    sys.exit(run_parts("bench/hw6_study", __doc__, PARTS, threads=1, **settings))
+    sys.exit(main())
