@@ -262,7 +262,7 @@ def test_the_filters_keep_their_signs():
     assert (pictures[0] == 0.5).all()
     assert (pictures[3][7:14, 14:21] == 1).all() and pictures[3].sum() == 0.5 * 784 + 0.5 * 49
     assert (pictures[4][:7, :7] == 0.25).all()
-    assert "black −2.00, grey 0, white +2.00" in figure.get_suptitle()
+    assert "black −2.00, grey 0, white +2.00" in figure._suptitle.get_text()
 
 
 def test_filters_that_are_all_zero_are_grey():
@@ -273,6 +273,14 @@ def test_filters_that_are_all_zero_are_grey():
 def test_without_an_error_there_is_no_figure_of_errors(sample):
     logits = 9.0 * torch.eye(10)[sample.test.labels]
     assert cnn.show_top_errors(None, logits, sample.test.labels) == []
+
+
+def test_without_scikit_learn_the_script_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert cnn.main(["--data", "sample", "--epochs", "1", "--out", str(tmp_path)]) == 0
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["results"]["network"]["tsne"] is None
+    assert not (tmp_path / "tsne.png").exists()
 
 
 def test_a_network_that_died_in_training_ends_in_a_summary(tmp_path, monkeypatch, capsys):

@@ -1,19 +1,41 @@
 import json
 import statistics
+from pathlib import Path
 
-from bench.hw6_study import OPTIONS, PARTS
-from common.run import run_parts
+import pytest
+import torch
+
+from common.plots import Figure
+from common.run import Run
+from hw6 import cnn_study
+from hw6.cnn import CNN, train
+from hw6.cnn_study import OPTIONS
 
 
-def run(out, *arguments: str) -> int:
-    settings = {"threads": 1, "epochs": 1, "batch_size": 64, "lr": 0.1}
-    arguments = ["--data", "sample", "--out", str(out), *arguments]
-    return run_parts("bench/hw6_study", "", PARTS, arguments, **settings)
+def run_study(out: Path, *arguments: str) -> int:
+    """One epoch on the sample, in large batches: what matters here is the bookkeeping."""
+    settings = ["--data", "sample", "--epochs", "1", "--batch-size", "500"]
+    return cnn_study.main([*settings, "--out", str(out), *arguments])
 
 
-def test_every_setting_is_trained_with_three_seeds_and_compared(tmp_path):
-    assert run(tmp_path) == 0
-    results = json.loads((tmp_path / "summary.json").read_text())["results"]
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> tuple[Path, dict, Figure]:
+    """The whole study: its folder, its results and its figure."""
+    out, figures = tmp_path_factory.mktemp("study"), []
+
+    def save(run, name, figure, write=Run.save):
+        figures.append(figure)
+        write(run, name, figure)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "save", save)
+        assert run_study(out) == 0
+    (figure,) = figures
+    return out, json.loads((out / "summary.json").read_text())["results"], figure
+
+
+def test_every_setting_is_trained_with_three_seeds_and_compared(study):
+    out, results, _ = study
     assert list(results) == [*OPTIONS, "comparison"]
     for name in OPTIONS:
         row = results[name]
@@ -22,11 +44,38 @@ def test_every_setting_is_trained_with_three_seeds_and_compared(tmp_path):
         assert len(set(map(str, row["per_epoch"]["train_loss"]))) == 3  # seeds differ
         assert row["final"]["test_accuracy"]["mean"] == statistics.mean(finals)
         assert row["final"]["test_accuracy"]["std"] == statistics.stdev(finals)
+    losses = [str(results[name]["per_epoch"]["train_loss"]) for name in OPTIONS]
+    assert len(set(losses)) == len(OPTIONS)  # settings differ
     means = {name: results[name]["final"]["test_accuracy"]["mean"] for name in OPTIONS}
     assert means[results["comparison"]["best"]] == max(means.values())
-    assert (tmp_path / "errors.png").exists()
+    assert (out / "errors.png").exists()
+
+
+def test_a_seed_gives_the_training_that_it_gives_alone(study, sample):
+    _, results, _ = study
+    for name, options, lr in [("neither", {}, 0.1), ("half_rate", {}, 0.05),
+                              ("both", {"batch_norm": True, "dropout": 0.1}, 0.1)]:  # fmt: skip
+        torch.manual_seed(1)
+        (row,) = train(CNN(**options), sample, 1, 500, lr, seed=1)
+        for column, value in row.items():
+            if column != "epoch":
+                assert results[name]["per_epoch"][column][1] == pytest.approx([value], rel=1e-4)
+
+
+def test_the_figure_shows_the_mean_test_error_of_each_setting(study):
+    _, results, figure = study
+    (axes,) = figure.axes
+    *lines, level = axes.lines
+    labels = ["neither", "dropout", "batch norm", "both", "neither, half η"]
+    assert [line.get_label() for line in lines] == labels
+    for name, line in zip(OPTIONS, lines):
+        accuracies = [seed[0] for seed in results[name]["per_epoch"]["test_accuracy"]]
+        assert list(line.get_xdata()) == [1]
+        assert line.get_ydata()[0] == pytest.approx(100 - 100 * sum(accuracies) / 3)
+    assert (level.get_label(), list(level.get_ydata())) == ("99.0 % accuracy", [1.0, 1.0])
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "test error, %")
 
 
 def test_the_comparison_alone_asks_for_the_settings_first(tmp_path, capsys):
-    assert run(tmp_path, "--part", "comparison") == 2
+    assert run_study(tmp_path, "--part", "comparison") == 2
     assert "comparison needs the parts neither, dropout" in capsys.readouterr().err
