@@ -4,8 +4,10 @@ import resource
 import pytest
 
 from bench import timing
-from bench.timing import interleaved, peak_memory
-from bench.ways import WAYS, Images, Way
+from bench.contenders import CONTENDERS
+from bench.timing import measure_in_turn, measure_peak_memory
+from bench.trainings import Contender
+from bench.tutorial import Images
 
 
 @pytest.fixture
@@ -17,17 +19,17 @@ def run(tmp_path):
     return Run
 
 
-def test_ways_have_a_process_each_or_one_together():
+def test_contenders_have_a_process_each_or_one_together():
     for together, expected in ((False, 2), (True, 1)):
-        with timing.processes(["a", "b"], together) as own:
+        with timing.start_processes(["a", "b"], together) as own:
             found = {own[name].submit(os.getpid).result() for name in ("a", "b")}
         assert len(found - {os.getpid()}) == expected
 
 
-def test_ratios_are_taken_round_by_round_against_the_peer(here, run, monkeypatch):
+def test_ratios_are_taken_round_by_round_against_the_peer(in_process, run, monkeypatch):
     clock, rounds = [0.0], iter([9, 18, 8, 4, 6, 4, 10, 10])  # the first round does not count
 
-    def ready(images):
+    def prepare(images):
         assert images == Images("sample", 128)
 
         def work():
@@ -38,11 +40,14 @@ def test_ratios_are_taken_round_by_round_against_the_peer(here, run, monkeypatch
 
     monkeypatch.setattr(timing.time, "perf_counter", lambda: clock[0])
     monkeypatch.setitem(
-        WAYS,
+        CONTENDERS,
         "trial",
-        lambda b, seed: {"slow": Way(ready, "slow"), "fast": Way(ready, "slow", runs=2)},
+        lambda b, seed: {
+            "slow": Contender(prepare, "slow"),
+            "fast": Contender(prepare, "slow", runs=2),
+        },
     )
-    found = interleaved(run, "trial", rounds=3, steps=2)
+    found = measure_in_turn(run, "trial", rounds=3, steps=2)
     scale = 1000 / 128
     assert found["slow"] == {
         "seconds": 8 * scale, "ratio": 1, "lowest": 1, "highest": 1, "page_faults": 0, "value": 128
@@ -52,29 +57,31 @@ def test_ratios_are_taken_round_by_round_against_the_peer(here, run, monkeypatch
 
 
 def test_peak_memory_counts_what_the_script_holds():
-    small, large = (peak_memory(["-c", f"x = bytearray({n} * 10**6)"]) for n in (1, 301))
+    small, large = (measure_peak_memory(["-c", f"x = bytearray({n} * 10**6)"]) for n in (1, 301))
     assert 297 < large - small < 303
 
 
-@pytest.mark.parametrize("one", [True, False])
+@pytest.mark.parametrize("one_thread", [True, False])
 @pytest.mark.parametrize("plain", [True, False])
-def test_only_a_plain_way_has_torch_as_it_comes(monkeypatch, one, plain):
-    told = []
-    monkeypatch.setattr("bench.timing.prepare_cpu", lambda threads: told.append((False, threads)))
-    monkeypatch.setattr("torch.set_num_threads", lambda threads: told.append((True, threads)))
-    way = Way(lambda images: lambda: 1, "trial", one=one, plain=plain)
-    monkeypatch.setitem(WAYS, "alone", lambda b, seed: {"trial": way})
-    timing.ways.cache_clear()
+def test_only_a_plain_contender_has_torch_as_it_comes(monkeypatch, one_thread, plain):
+    called = []
+    monkeypatch.setattr("bench.timing.prepare_cpu", lambda threads: called.append((False, threads)))
+    monkeypatch.setattr("torch.set_num_threads", lambda threads: called.append((True, threads)))
+    contender = Contender(lambda images: lambda: 1, "trial", one_thread, plain)
+    monkeypatch.setitem(CONTENDERS, "alone", lambda b, seed: {"trial": contender})
+    timing.make_contenders.cache_clear()
     timing.execute("alone", "trial", 64, 0, Images("sample"))
-    assert told == [(plain, 1 if one else os.cpu_count())]
+    assert called == [(plain, 1 if one_thread else os.cpu_count())]
 
 
-def test_page_faults_are_those_of_the_work_alone(here, run, monkeypatch):
-    def ready(images):
+def test_page_faults_are_those_of_the_work_alone(in_process, run, monkeypatch):
+    def prepare(images):
         bytearray(50 * 10**6)
         return lambda: bytearray(10**8)
 
-    monkeypatch.setitem(WAYS, "faulty", lambda b, seed: {"trial": Way(ready, "trial")})
-    found = interleaved(run, "faulty", rounds=1)
+    monkeypatch.setitem(
+        CONTENDERS, "faulty", lambda b, seed: {"trial": Contender(prepare, "trial")}
+    )
+    found = measure_in_turn(run, "faulty", rounds=1)
     pages = 10**8 / resource.getpagesize()
     assert 0.9 * pages < found["trial"]["page_faults"] < 1.1 * pages

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench import ways
+from bench.trainings import make_kmeans
 from bench.variants import (
     VARIANTS,
     AddmmKMeans,
@@ -40,7 +40,7 @@ def test_a_variant_of_kmeans_takes_the_same_step(few, kind):
     images = few.split().images.double()
     gradients = []
     for network in (KMeans, kind):
-        model = ways.centered(few, network).double()
+        model = make_kmeans(few, network).double()
         error = model(images)
         mean_over_pixels(error, None).backward()
         gradients += [error.detach(), model.centers.grad]
@@ -51,11 +51,11 @@ def test_a_variant_of_kmeans_takes_the_same_step(few, kind):
 def test_every_variant_takes_its_steps(few, group):
     """Those of k-means, which is without noise, to where the network's own steps lead."""
     ends = {}
-    for name, way in VARIANTS[group](50, 0).items():
+    for name, contender in VARIANTS[group](50, 0).items():
         if name == "compiled":
             continue  # takes a compiler, and a minute
-        work = way.ready(few)
-        parameters = list(way.ready.__self__.model.parameters())
+        work = contender.prepare(few)
+        parameters = list(contender.prepare.__self__.model.parameters())
         start = torch.cat([p.detach().flatten() for p in parameters])
         work()
         ends[name] = torch.cat([p.detach().flatten() for p in parameters])

@@ -6,7 +6,15 @@ import sys
 import pytest
 import torch
 
-from bench.disturbed import SAME, Undisturbed, Wrong, compare, contents, ended, whole
+from bench.faults.process import (
+    SAME,
+    CheckFailed,
+    Undisturbed,
+    compare,
+    finish,
+    has_leftover,
+    read_contents,
+)
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="a campaign for Unix")
 
@@ -23,33 +31,34 @@ def test_the_comparison_sees_a_changed_file_and_half_a_one(tmp_path):
         (out / "table.csv").write_text("1,2\n")
 
     fill()
-    expected = Undisturbed(contents(out), 1.0)
+    expected = Undisturbed(read_contents(out), 1.0)
     for change, name in [({"rate": 2}, "summary.json"), ({"weight": 1 + 1e-6}, "model.pt")]:
         fill(**change)
-        with pytest.raises(Wrong, match=name):
+        with pytest.raises(CheckFailed, match=name):
             compare(out, expected)
     fill()
-    assert compare(out, expected) == SAME and not whole(out)
+    assert compare(out, expected) == SAME and not has_leftover(out)
     for name in ("summary.json", "model.pt"):
         fill()
         content = (out / name).read_bytes()
         (out / name).write_bytes(content[: len(content) // 2])
-        with pytest.raises(Wrong, match=f"{name} is half-written"):
-            whole(out)
+        with pytest.raises(CheckFailed, match=f"{name} is half-written"):
+            has_leftover(out)
     fill()
     (out / ".table.csv.1.tmp").touch()
-    assert whole(out)
-    with pytest.raises(Wrong, match=r"table\.csv\.1\.tmp"):
+    assert has_leftover(out)
+    with pytest.raises(CheckFailed, match=r"table\.csv\.1\.tmp"):
         compare(out, expected)
 
 
-def test_an_exit_status_and_what_is_told_are_looked_at():
-    def process(code: str) -> subprocess.Popen:
+def test_an_exit_status_and_the_message_are_checked():
+    def start(code: str) -> subprocess.Popen:
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen([sys.executable, "-c", code], **pipes)
+        return subprocess.Popen([sys.executable, "-S", "-c", code], **pipes)
 
-    assert ended(process("print('done')")) == "done\n"
-    with pytest.raises(Wrong, match="exit status 3, not 0"):
-        ended(process("raise SystemExit(3)"))
-    with pytest.raises(Wrong, match="not one line"):
-        ended(process("raise SystemExit('another line')"), 1, "this line")
+    assert finish(start("print('done')")) == "done\n"
+    with pytest.raises(CheckFailed, match="exit status 3, not 0"):
+        finish(start("raise SystemExit(3)"))
+    with pytest.raises(CheckFailed, match="not one line"):
+        finish(start("raise SystemExit('another line')"), 1, "this line")
+    finish(start("raise SystemExit('this line, and more')"), 1, "this line")
