@@ -52,9 +52,9 @@ def find_obstacle(features: Tensor) -> str:
     distinct = len(features.unique(dim=0))
     if distinct <= PERPLEXITY:
         return f"the {len(features):,} images have only {distinct} different features"
-    spread = (features - features.mean(0)).abs().max().item()
-    if not 1e-15 < spread < 1e15:  # beyond, the squared distances are 0 or infinite in float32
-        return f"the features spread over {spread:.0e}, which float32 cannot square"
+    largest = features.abs().max().item()
+    if not 1e-15 < largest < 1e15:  # beyond, squared distances become 0 or infinite in float32
+        return f"the largest feature is {largest:.0e}, which float32 cannot square"
     return ""
 
 

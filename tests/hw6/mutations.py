@@ -1,28 +1,29 @@
 """Mutations of HW6, for tests/mutations.py."""
 
-CNN, BACKWARD = "hw6/cnn.py", "hw6/conv_backward.py"
+CNN, TSNE, STUDY = "hw6/cnn.py", "hw6/tsne.py", "hw6/cnn_study.py"
+BACKWARD = "hw6/conv_backward.py"
 
-BEFORE_RELU = "nn.ReLU(),\n        *regular(nn.BatchNorm1d(250)),\n"
+BEFORE_RELU = "nn.ReLU(),\n        *regularization(nn.BatchNorm1d(250)),\n"
 BEFORE_POOL = "nn.MaxPool2d(2),  # (n, 20, 5, 5): the eleventh row and column are left out\n"
 
 MUTATIONS = [
     # the network
-    (CNN, BEFORE_RELU, "*regular(nn.BatchNorm1d(250)),\n        nn.ReLU(),\n"),
+    (CNN, BEFORE_RELU, "*regularization(nn.BatchNorm1d(250)),\n        nn.ReLU(),\n"),
     (
         CNN,
-        f"        {BEFORE_POOL}        *regular(nn.BatchNorm2d(20)),\n",
-        f"        *regular(nn.BatchNorm2d(20)),\n        {BEFORE_POOL}",
+        f"        {BEFORE_POOL}        *regularization(nn.BatchNorm2d(20)),\n",
+        f"        *regularization(nn.BatchNorm2d(20)),\n        {BEFORE_POOL}",
     ),
     (CNN, "([Dropout(dropout)] if dropout else [])", "[]"),
     (CNN, "([norm] if batch_norm else [])", "[]"),
     (CNN, "Dropout(dropout)]", "Dropout(0.5)]"),
     (CNN, "([Dropout(dropout)] if dropout", "([Dropout(dropout)] if dropout > 0"),
-    (CNN, "        *regular(nn.BatchNorm1d(250)),\n", ""),
+    (CNN, "        *regularization(nn.BatchNorm1d(250)),\n", ""),
     (CNN, "nn.Conv2d(20, 20, 4, stride=2)", "nn.Conv2d(20, 20, 4, stride=2, padding=1)"),
     (CNN, "nn.Conv2d(20, 20, 4, stride=2)", "nn.Conv2d(20, 20, 5, stride=2)"),
     (CNN, "nn.Conv2d(1, 20, 4)", "nn.Conv2d(1, 20, 4, bias=False)"),
     (CNN, "nn.Linear(500, 250),\n        nn.ReLU(),", "nn.Linear(500, 250),"),
-    (CNN, "return self.stages[:-1](x)", "return self.stages[:-2](x)"),
+    (CNN, "return self.layers[:-1](x)", "return self.layers[:-2](x)"),
     # measures and training
     (CNN, "(logits.argmax(1) == y)", "(logits.argmin(1) == y)"),
     (
@@ -36,24 +37,92 @@ MUTATIONS = [
     (CNN, "logits.softmax(1).max(1)", "logits.max(1)"),
     (CNN, "    model.eval()\n", ""),
     (CNN, "@torch.no_grad()\n", ""),
-    (CNN, "Batches(mnist.train, batch_size, seed, processes)", "Batches(mnist.train, batch_size)"),
+    (CNN, "Batches(mnist.train, batch_size, seed)", "Batches(mnist.train, batch_size)"),
+    (CNN, "Batches(mnist.test)", "Batches(mnist.train)"),
+    (CNN, "lr=run.args.lr", "lr=LR / 2"),
+    # the figures and the numbers of the run
+    (CNN, "grey = 0.5 + kernels", "grey = 0.5 - kernels"),
+    (CNN, "(2 * largest if largest else 1)", "(2 * largest)"),
+    (CNN, "(2 * largest if largest else 1)", "(largest if largest else 1)"),
+    (CNN, 'white +{largest:.2f}"', 'white +{kernels.max():.1f}"'),
+    (CNN, "int(len(labels) - counts.trace())", "int(counts.trace())"),
+    (CNN, "plots.count_table(counts,", "plots.count_table(counts.T,"),
     (
         CNN,
-        "test = Batches(mnist.test, processes=processes)",
-        "test = Batches(mnist.train)",
+        '(counts, "digit", "the network\'s answer", title)',
+        '(counts, "answer", "digit", title)',
     ),
-    (CNN, "grey = 0.5 + kernels", "grey = 0.5 - kernels"),
-    (CNN, "int(len(labels) - table.trace())", "int(table.trace())"),
+    (
+        CNN,
+        "plots.learning_curves(history, name, label, title)",
+        'plots.learning_curves(history, "loss", label, title)',
+    ),
+    (CNN, 'history[-1]["test_accuracy"]', 'history[0]["test_accuracy"]'),
+    (CNN, '"largest_weight": kernels.abs().max()', '"largest_weight": kernels.max()'),
+    (CNN, "kernels = model.layers[0].weight", "kernels = 2 * model.layers[0].weight"),
+    (CNN, "run.mnist.test.images[chosen.to(run.device)]", "run.mnist.test.images[: len(chosen)]"),
+    (
+        CNN,
+        "digit, answer = int(labels[index]), int(p.argmax())",
+        "digit, answer = int(p.argmax()), int(labels[index])",
+    ),
+    (CNN, 'titles.append(f"{digit}, not {answer}', 'titles.append(f"{answer}, not {digit}'),
+    (CNN, "    if found:  # not", "    if True:  # not"),
+    # t-SNE
+    (TSNE, "if not features.isfinite().all():", "if False:"),
+    (TSNE, "if distinct <= PERPLEXITY:", "if distinct <= 1:"),
+    (TSNE, "if distinct <= PERPLEXITY:", "if distinct < PERPLEXITY:"),
+    (TSNE, "len(features.unique(dim=0))", "len(features)"),
+    (TSNE, "if not 1e-15 < largest < 1e15:", "if not largest < 1e15:"),
+    (TSNE, "if not 1e-15 < largest < 1e15:", "if not 1e-15 < largest:"),
+    (TSNE, "if not 1e-15 < largest < 1e15:", "if not 1e-12 < largest < 1e15:"),
+    (
+        TSNE,
+        '        return "it needs scikit-learn',
+        '        raise ImportError("it needs scikit-learn',
+    ),
+    (TSNE, ".fill_diagonal_(torch.inf).argmin(1)", ".argmin(1)"),
+    (TSNE, "(labels[nearest] == labels)", "(labels[nearest] != labels)"),
+    (TSNE, "run.args.seed % 2**32", "run.args.seed"),
+    (TSNE, "PERPLEXITY = 30", "PERPLEXITY = 29"),
+    (TSNE, "plane[labels == digit].numpy()", "plane[labels != digit].numpy()"),
+    (TSNE, 's=4, color=f"C{digit}"', 's=4, color="C0"'),
+    (TSNE, '"edgecolor": f"C{digit}"', '"edgecolor": "C0"'),
+    (TSNE, "axes.text(*np.median(points, 0)", "axes.text(*np.mean(points, 0)"),
+    (TSNE, "for digit in labels.unique().tolist():", "for digit in range(10):"),
+    # the study
+    (STUDY, "torch.manual_seed(seed)", "torch.manual_seed(0)"),
+    (STUDY, '{"lr": run.args.lr} | OPTIONS[name]', 'OPTIONS[name] | {"lr": run.args.lr}'),
+    (STUDY, "run.args.batch_size, lr, seed)", "run.args.batch_size, lr, 0)"),
+    (STUDY, "range(run.args.seed, run.args.seed + SEEDS)", "[run.args.seed] * SEEDS"),
+    (STUDY, "statistics.stdev(values)", "statistics.pstdev(values)"),
+    (STUDY, "values[-1] for values", "values[0] + 1 for values"),
+    (STUDY, "100 * (1 - statistics.mean(epoch))", "100 * statistics.mean(epoch)"),
+    (STUDY, '{"best": min(means,', '{"best": max(means,'),
+    (STUDY, '["test_accuracy"]  # (seeds, epochs)', '["train_accuracy"]  # (seeds, epochs)'),
+    (STUDY, '("99.0 % accuracy", 1.0)', '("99.0 % accuracy", 99.0)'),
     # the backward pass
-    (BACKWARD, "delta = grad_f * g_prime(a)", "delta = grad_f"),
+    (
+        BACKWARD,
+        "x + b  # (n, k, height, width)\n    delta = grad_f * g_prime(a)",
+        "x + b  # (n, k, height, width)\n    delta = grad_f",
+    ),
     (BACKWARD, "grad_w = (delta * x).sum((0, 2, 3))", "grad_w = (delta * x).mean((0, 2, 3))"),
     (BACKWARD, "(delta * w).sum(1, keepdim=True)", "delta.sum(1, keepdim=True)"),
-    (BACKWARD, "delta = grad_f * g_prime(forward(x, w, b, stride))", "delta = grad_f"),
-    (BACKWARD, "grad_x[place] += torch", "grad_x[place] = torch"),
-    (BACKWARD, "delta, x[place])", "delta.flip(2), x[place])"),
+    (BACKWARD, "*a.shape)\n    delta = grad_f * g_prime(a)", "*a.shape)\n    delta = grad_f"),
+    (BACKWARD, "grad_x[pixels] += torch", "grad_x[pixels] = torch"),
+    (BACKWARD, "delta, x[pixels])", "delta.flip(2), x[pixels])"),
     (BACKWARD, "delta, w[:, :, u, v])", "delta, w.flip(2, 3)[:, :, u, v])"),
     (BACKWARD, "slice(v, v + stride * columns, stride)", "slice(u, u + stride * columns, stride)"),
     (BACKWARD, "slice(u, u + stride * rows, stride)", "slice(u, u + rows)"),
     (BACKWARD, "b[:, None, None].expand", "b.new_zeros(len(b), 1, 1).expand"),
     (BACKWARD, "(x.shape[3] - w.shape[3]) // stride + 1", "(x.shape[3] - w.shape[3]) // stride"),
+    (BACKWARD, "if min(rows, columns) < 1:", "if rows < 1:"),
+    (BACKWARD, "if stride < 1:", "if stride < 0:"),
+    (BACKWARD, '    check_shape("x", x, "n", 1, "height", "width")\n', ""),
+    (BACKWARD, '"k", x.shape[1], "kernel height"', '"k", "c", "kernel height"'),
+    (BACKWARD, "grad_f, len(x), len(w), *x.shape[2:])", 'grad_f, len(x), "k", *x.shape[2:])'),
+    (BACKWARD, '    check_shape("grad_f", grad_f, *a.shape)\n', ""),
+    (BACKWARD, "len(sizes) != len(expected) or ", ""),
+    (BACKWARD, "isinstance(size, str) or size == n", "isinstance(size, str)"),
 ]

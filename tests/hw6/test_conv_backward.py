@@ -102,3 +102,36 @@ def test_on_any_device():
         x, w, b = torch.rand(2, 3, 8, 8), torch.rand(5, 3, 4, 4), torch.rand(5)
         grads = backward(torch.rand(2, 5, 3, 3), x, w, b, torch.ones_like, stride=2)
         assert [grad.shape for grad in grads] == [w.shape, b.shape, x.shape]
+
+
+BAD_SHAPES = [  # of grad_f, x, w and b, where (2, 4, 5, 4), (2, 3, 7, 6), (4, 3, 3, 3), (4,) fit
+    ((2, 4, 5, 4), (2, 7, 6), (4, 3, 3, 3), (4,), r"x: came the shape \(2, 7, 6\)"),
+    ((2, 4, 5, 4), (2, 3, 7, 6), (4, 1, 3, 3), (4,), r"w: .*\(4, 1, 3, 3\).* \(k, 3, kernel"),
+    ((2, 4, 5, 4), (2, 3, 7, 6), (4, 3, 3), (4,), "w: came the shape"),
+    ((2, 4, 5, 4), (2, 3, 7, 6), (4, 3, 3, 3), (1,), r"b: .*\(1,\), expected is \(4\)"),
+    ((2, 1, 5, 4), (2, 3, 7, 6), (4, 3, 3, 3), (4,), r"grad_f: .*\(2, 4, 5, 4\)"),
+    ((1, 4, 5, 4), (2, 3, 7, 6), (4, 3, 3, 3), (4,), "grad_f: came the shape"),
+    ((2, 4, 0, 4), (2, 3, 2, 6), (4, 3, 3, 3), (4,), r"kernel \(3, 3\) is larger .* \(2, 6\)"),
+    ((2, 4, 5, 0), (2, 3, 7, 2), (4, 3, 3, 3), (4,), "is larger than the input"),
+]
+
+
+@pytest.mark.parametrize("case", BAD_SHAPES, ids=str)
+def test_shapes_that_do_not_fit_are_named(case):
+    *shapes, message = case
+    with pytest.raises(ValueError, match=message):
+        backward(*(torch.zeros(shape) for shape in shapes), torch.ones_like)
+
+
+def test_shapes_of_the_1x1_kernel_that_do_not_fit_are_named():
+    fitting = {"grad_f": (2, 4, 5, 6), "x": (2, 1, 5, 6), "w": (4,), "b": (4,)}
+    assert backward_1x1(*map(torch.zeros, fitting.values()), torch.ones_like)[0].shape == (4,)
+    for name, shape in {"grad_f": (2, 1, 5, 6), "x": (2, 4, 5, 6), "w": (4, 1), "b": (1,)}.items():
+        with pytest.raises(ValueError, match=f"{name}: came the shape"):
+            backward_1x1(*map(torch.zeros, (fitting | {name: shape}).values()), torch.ones_like)
+
+
+def test_a_stride_of_0_is_named():
+    x, w, b = drawn((1, 1, 5, 5), (1, 1, 2, 2), (1,))
+    with pytest.raises(ValueError, match="stride: came 0, allowed is 1 or more"):
+        forward(x, w, b, stride=0)
