@@ -1,24 +1,16 @@
-import math
-
 import numpy as np
 import pytest
 import torch
 
-from common.frechet import frechet_distance
-from hw6.cnn import evaluate
-from hw7.autoencoder import Autoencoder, Variational, generate
-from hw7.generation import Judge, Mixture, decode, fit_mixture, sources
+from hw7.autoencoder import Autoencoder, generate
+from hw7.mixture import Mixture, decode, fit_mixture, sample_codes, use_seed
+from hw7.vae import VAE
 
 
 @pytest.fixture(scope="module")
-def judge(sample) -> Judge:
-    return Judge(sample, seed=0)
-
-
-@pytest.fixture(scope="module")
-def model() -> Variational:
+def model() -> VAE:
     torch.manual_seed(0)
-    model = Variational(width=5)
+    model = VAE(Autoencoder(width=5, dropout=0))
     with torch.no_grad():
         model(torch.rand(64, 1, 28, 28))
     return model
@@ -32,7 +24,7 @@ def test_a_single_gaussian_is_the_mean_and_covariance_of_the_codes():
     np.testing.assert_allclose(covariance, np.cov(codes.numpy().T), atol=2e-6)
     noise = torch.randn(3, 4, dtype=torch.float64)
     expected = mixture.means[0] + torch.stack([mixture.roots[0] @ row for row in noise])
-    torch.testing.assert_close(mixture.codes(noise, torch.Generator()), expected)
+    torch.testing.assert_close(mixture.sample(noise, torch.Generator()), expected)
 
 
 def groups(*sizes: int) -> torch.Tensor:
@@ -63,7 +55,7 @@ def test_a_mixture_s_codes_are_distributed_as_it_says():
     mixture = Mixture(torch.tensor([100.0, 300.0], dtype=torch.float64), means, roots)
     generator = torch.Generator().manual_seed(0)
     n = 200_000
-    codes = mixture.codes(torch.randn(n, 2, generator=generator), generator)
+    codes = mixture.sample(torch.randn(n, 2, generator=generator), generator)
     other = codes[:, 0] > 8  # eight deviations of one Gaussian, six of the other
     assert other.double().mean().item() == pytest.approx(0.75, abs=4e-3)
     covariance = torch.cov(codes[other].T)
@@ -77,16 +69,30 @@ def test_cells_too_small_for_a_covariance_are_left_out_and_few_codes_get_few_cel
         mixture = fit_mixture(codes, 5, torch.Generator().manual_seed(seed))
         assert mixture.shares.min() > 6 and mixture.roots.isfinite().all()
     assert len(fit_mixture(codes[:40], 50, torch.Generator()).shares) <= 3
+    assert len(fit_mixture(groups(200), 50, torch.Generator()).shares) > 10  # of 16 cells
     unused = torch.cat([torch.randn(100, 1), torch.zeros(100, 1)], 1)
     assert fit_mixture(unused, 1, torch.Generator()).roots.isfinite().all()
 
 
-def test_all_sources_are_made_of_the_same_noise(model, sample):
+def test_the_cells_are_those_of_lloyd_s_algorithm_from_codes_that_the_generator_chooses():
+    """In one dimension: cells are intervals, whose means are at rest."""
+    codes = torch.rand(2000, 1, generator=torch.Generator().manual_seed(0))
+    mixtures = [fit_mixture(codes, 4, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)]
+    means, again, other = ([*mixture.means[:, 0].tolist()] for mixture in mixtures)
+    assert means == again != other and sorted(means) == pytest.approx(sorted(other), abs=0.05)
+    cells = (codes - torch.tensor(means)).abs().argmin(1)
+    assert mixtures[0].shares.tolist() == cells.bincount(minlength=4).tolist()
+    assert sum(mixtures[0].shares.tolist()) == 2000
+
+
+def test_all_codes_are_made_of_the_same_noise(model, sample):
+    images = sample.train.images[:400]
     state = torch.get_rng_state()
-    codes = sources(model.train(), sample.train.images, 300, seed=3)
+    codes = sample_codes(model.train(), images, 300, seed=3)
     assert torch.equal(torch.get_rng_state(), state)
-    again = sources(model, sample.train.images, 300, seed=3)
-    other = sources(model, sample.train.images, 300, seed=4)
+    again = sample_codes(model, images, 300, seed=3)
+    other = sample_codes(model, images, 300, seed=4)
+    assert list(codes) == ["2·N", "N", "Gaussian", "mixture"]
     for name, z in codes.items():
         assert z.shape == (300, 5)
         assert torch.equal(z, again[name]) and not torch.equal(z, other[name])
@@ -94,51 +100,58 @@ def test_all_sources_are_made_of_the_same_noise(model, sample):
     assert torch.equal(codes["N"], noise) and torch.equal(codes["2·N"], 2 * noise)
     with torch.no_grad():
         torch.manual_seed(3)
-        seen = torch.cat([model.eval().draw(x) for x in sample.train.images.split(1000)])
+        seen = torch.cat([model.eval().sample_code(x) for x in images.split(256)])
     root = torch.linalg.cholesky(torch.cov(seen.T))
     torch.testing.assert_close(codes["Gaussian"], seen.mean(0) + noise @ root.T, atol=1e-4, rtol=0)
+    # Fitted to 20 cells: the codes' mean is theirs, and they are not the single Gaussian's.
     assert (codes["mixture"] - codes["Gaussian"]).abs().max() > 0.01
+    generator = torch.Generator().manual_seed(3)
+    torch.randn(300, 5, generator=generator)
+    fit_mixture(seen, 1, generator).sample(noise, generator)
+    expected = fit_mixture(seen, 50, generator).sample(noise, generator)
+    torch.testing.assert_close(codes["mixture"], expected, atol=1e-4, rtol=0)
 
 
 def test_the_handout_s_source_gives_the_handout_s_digits(sample):
     torch.manual_seed(0)
     handout = Autoencoder()
-    codes = sources(handout, sample.train.images, 6, seed=5)["2·N"]
+    codes = sample_codes(handout, sample.train.images[:100], 6, seed=5)["2·N"]
     torch.testing.assert_close(decode(handout, codes), generate(handout, 6, 5, "cpu"))
 
 
 def test_decoding_in_portions_and_in_evaluation_mode(model):
-    codes = torch.randn(1001, 5)
+    codes = torch.randn(300, 5)
     images = decode(model.train(), codes)
-    assert images.shape == (1001, 784) and not model.training
+    assert images.shape == (300, 784) and not model.training and not images.requires_grad
     with torch.no_grad():
         torch.testing.assert_close(images, model.decoder(codes).flatten(1))
 
 
-def test_the_judge_s_numbers_are_those_of_its_network(judge, sample):
-    images = sample.train.images[:150]
-    found = judge(images.flatten(1))
-    logits, features = evaluate(judge.network, images)
-    real = evaluate(judge.network, sample.test.images)[1]
-    assert found["frechet"] == pytest.approx(frechet_distance(features, real))
-    p = logits.double().softmax(1)
-    assert found["sure"] == pytest.approx((p > 0.9).any(1).double().mean().item())
-    counts = np.bincount(logits.argmax(1), minlength=10) / 150
-    assert found["entropy"] == pytest.approx(-sum(c * math.log(c) for c in counts if c), rel=1e-5)
-    alike = judge(images[:1].repeat(50, 1, 1, 1))
-    assert alike["entropy"] == 0 and alike["sure"] in (0, 1)
-    assert judge(sample.test.images)["frechet"] == pytest.approx(0, abs=1e-3)
+def test_use_seed_leaves_the_cpu_s_generator_as_it_was():
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    for _ in range(2):
+        with use_seed(5, "cpu"):
+            drawn = torch.rand(3)
+        torch.testing.assert_close(drawn, torch.rand(3, generator=torch.Generator().manual_seed(5)))
+    with pytest.raises(InterruptedError), use_seed(5, torch.device("cpu")):
+        raise InterruptedError
+    assert torch.equal(torch.rand(3), expected)
 
 
-def test_the_judge_never_saw_the_images_of_its_floor(judge, sample):
-    """200 test images here, and a sixth of the 1,000 others held out."""
-    state = torch.get_rng_state()
-    images = sample.train.images.clone()
-    images[1000 - 166 :] = 0.5
-    blind = Judge(sample._replace(train=sample.train._replace(images=images)), seed=0)
-    assert torch.equal(torch.get_rng_state(), state)
-    for one, other in zip(judge.network.parameters(), blind.network.parameters()):
-        assert torch.equal(one, other)
-    assert judge.floor == judge(sample.train.images[1000 - 166 :])
-    assert judge.floor["frechet"] < blind.floor["frechet"]
-    assert judge.accuracy > 0
+@pytest.mark.parametrize("device", ["mps", "cuda", "cuda:1"])
+def test_use_seed_leaves_the_device_s_generator_as_it_was(monkeypatch, device):
+    """Of a device that this machine need not have."""
+    module = getattr(torch, torch.device(device).type)
+    states = {torch.device(device): torch.tensor([7], dtype=torch.uint8)}
+    monkeypatch.setattr(module, "get_rng_state", lambda device: states[torch.device(device)])
+    monkeypatch.setattr(
+        module, "set_rng_state", lambda state, device: states.update({torch.device(device): state})
+    )
+    monkeypatch.setattr(
+        torch, "manual_seed", lambda seed: states.update({torch.device(device): seed})
+    )
+    with use_seed(5, device):
+        assert states == {torch.device(device): 5}
+    assert states[torch.device(device)].tolist() == [7]
