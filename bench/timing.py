@@ -1,4 +1,4 @@
-"""Seconds, memory and page faults of several ways to do the same, measured in turn."""
+"""Seconds, memory and page faults of contenders, measured in turn."""
 
 import contextlib
 import os
@@ -17,10 +17,12 @@ from typing import Any, NamedTuple
 
 import torch
 
+from bench.contenders import CONTENDERS
+from bench.trainings import Group
+from bench.tutorial import Images, load_quietly
 from bench.variants import VARIANTS
-from bench.ways import WAYS, Images, Way, mnist
-from common.cpu import prepare_cpu
 from common.run import Run
+from common.runtime.cpu import prepare_cpu
 
 LAUNCHER = """
 import resource, subprocess, sys
@@ -30,7 +32,7 @@ sys.exit(status)
 """
 
 
-class Measured(NamedTuple):
+class Measurement(NamedTuple):
     """What one execution took, and what it returned."""
 
     seconds: float
@@ -39,20 +41,20 @@ class Measured(NamedTuple):
 
 
 @cache
-def ways(group: str, b: int, seed: int) -> dict[str, Way]:
-    return (WAYS | VARIANTS)[group](b, seed)
+def make_contenders(group: str, b: int, seed: int) -> Group:
+    return (CONTENDERS | VARIANTS)[group](b, seed)
 
 
 @contextlib.contextmanager
-def processes(
+def start_processes(
     names: Iterable[str], together: bool = False
 ) -> Iterator[dict[str, ProcessPoolExecutor]]:
     """A process for each name, or one for all of them together.
 
     What `prepare_cpu` sets holds for a whole process and cannot be taken back; and whether glibc
-    keeps the memory that a step frees depends on what else the process has done before. Ways that
-    want the same of both are compared more closely in one process: two of them differ by some
-    percent in the same work.
+    keeps the memory that a step frees depends on what else the process has done before. Contenders
+    that want the same of both are compared more closely in one process: two processes differ by
+    some percent in the same work.
     """
     with contextlib.ExitStack() as stack:
 
@@ -63,22 +65,22 @@ def processes(
         yield {name: one or start() for name in names}
 
 
-def execute(group: str, name: str, b: int, seed: int, images: Images) -> Measured:
-    """One execution of a way; runs in a process of its own."""
-    way = ways(group, b, seed)[name]
-    threads = 1 if way.one else os.cpu_count()
-    if way.plain:
+def execute(group: str, name: str, b: int, seed: int, images: Images) -> Measurement:
+    """Run a contender's work once; called in a process of its own."""
+    contender = make_contenders(group, b, seed)[name]
+    threads = 1 if contender.one_thread else os.cpu_count()
+    if contender.plain:
         torch.set_num_threads(threads)
     else:
         prepare_cpu(threads)
-    work = way.ready(images)
-    faults, began = page_faults(), time.perf_counter()
+    work = contender.prepare(images)
+    faults, began = count_page_faults(), time.perf_counter()
     value = work()
-    seconds = (time.perf_counter() - began) / way.runs
-    return Measured(seconds, page_faults() - faults, value)
+    seconds = (time.perf_counter() - began) / contender.runs
+    return Measurement(seconds, count_page_faults() - faults, value)
 
 
-def interleaved(
+def measure_in_turn(
     run: Run,
     group: str,
     rounds: int,
@@ -87,40 +89,42 @@ def interleaved(
     count: int | None = None,
     own: dict[str, ProcessPoolExecutor] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Time the ways of a group in turn, `rounds` times after a round that does not count.
+    """Time the contenders of a group in turn, `rounds` times after a round that does not count.
 
     Args:
         steps: of an epoch; the seconds are scaled up to the whole epoch's. None: all.
         b: the batch size; None: the run's.
         count: images, if not all of the training images.
-        own: the ways' `processes`. None: new ones.
+        own: the contenders' processes, by `start_processes`. None: new ones.
 
     Returns:
-        For each way "seconds", the median; "ratio", the median of its peer's time over its own,
-        taken round by round since machines drift, with its range, "lowest" and "highest";
+        For each contender "seconds", the median; "ratio", the median of its peer's time over its
+        own, taken round by round since machines drift, with its range, "lowest" and "highest";
         "page_faults", the median; and "value", what its last execution returned.
     """
     b = b or run.args.batch_size
-    total = len(mnist(run.args.data).train.labels)
+    total = len(load_quietly(run.args.data).train.labels)
     if steps is not None:
         count = min(total, steps * b)
     scale = total / count if steps is not None else 1
-    members = ways(group, b, run.args.seed)
-    found: dict[str, list[Measured]] = {name: [] for name in members}
+    members = make_contenders(group, b, run.args.seed)
+    found: dict[str, list[Measurement]] = {name: [] for name in members}
     images = Images(run.args.data, count)
-    with contextlib.nullcontext(own) if own else processes(members) as own:
-        wait([process.submit(page_faults) for process in own.values()])  # import, side by side
+    with contextlib.nullcontext(own) if own else start_processes(members) as own:
+        wait(
+            [process.submit(count_page_faults) for process in own.values()]
+        )  # import, side by side
         for _ in range(1 + rounds):
             for name in members:
                 job = own[name].submit(execute, group, name, b, run.args.seed, images)
                 found[name].append(job.result())
-    return compared(found, members, scale)
+    return compare_times(found, members, scale)
 
 
-def compared(
-    found: dict[str, list[Measured]], members: dict[str, Way], scale: float
+def compare_times(
+    found: dict[str, list[Measurement]], members: Group, scale: float
 ) -> dict[str, dict[str, Any]]:
-    """What `interleaved` returns, from what each round took; the first one does not count."""
+    """What `measure_in_turn` returns, from each round's measurements; the first does not count."""
     results = {}
     for name, (_, *ours) in found.items():
         peers = found[members[name].peer][1:]
@@ -141,24 +145,24 @@ def compared(
     return results
 
 
-def peak_memory(command: list[str]) -> float:
+def measure_peak_memory(command: list[str]) -> float:
     """The most memory that a script held at once, in MB.
 
     Raises:
         CalledProcessError: it failed.
     """
-    # Linux counts what a process held before it became the script, so that a small one starts it
+    # Linux counts what a process held before it became the script: so a small one starts it
     launcher = [sys.executable, "-c", LAUNCHER, sys.executable, *command]
-    told = subprocess.run(launcher, check=True, stdout=subprocess.PIPE).stdout
+    printed = subprocess.run(launcher, check=True, stdout=subprocess.PIPE).stdout
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
-    return int(told) * unit / 1e6
+    return int(printed) * unit / 1e6
 
 
-def page_faults() -> int:
+def count_page_faults() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
-def machine() -> dict[str, Any]:
+def describe_machine() -> dict[str, Any]:
     """What the seconds depend on."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []

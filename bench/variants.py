@@ -1,6 +1,6 @@
 """What else might make training faster: variants of ours, each against ours as it is.
 
-bench/README.md tells what became of each; a test holds them against the layers they stand for.
+bench/README.md says what came of each. A test holds them against the layers they stand for.
 """
 
 from collections.abc import Callable
@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad, pixel_shuffle, unfold
 
-from bench.ways import Images, Training, Way, Work, centered, trainings, with_layers_of_torch
+from bench.trainings import Contender, Group, Training, Work, make_kmeans, make_trainings
+from bench.tutorial import Images, use_torch_layers
 from common.data import Batches
 from common.layers import Dropout, Upsample
 from hw7.autoencoder import Autoencoder
 from hw7.clustering import BETA
 from hw7.kmeans import KMeans
-from hw7.kmeans_by_hand import gradient
+from hw7.kmeans_gradient import gradient
 
 
 class AddmmKMeans(KMeans):
@@ -76,14 +77,14 @@ class ShuffledConv(nn.ConvTranspose2d):
         return pad(fine, (0, 1, 0, 1)) + self.bias[:, None, None]  # the output padding
 
 
-def replaced(part: str, index: int, kind: type[nn.Module]) -> nn.Module:
+def replace_layer(part: str, index: int, kind: type[nn.Module]) -> nn.Module:
     """The autoencoder with one layer of another kind."""
     model = Autoencoder()
     getattr(model, part)[index].__class__ = kind
     return model
 
 
-class Stepping:
+class Steps:
     """Bare steps of SGD, on batches that are there already.
 
     Args:
@@ -104,7 +105,7 @@ class Stepping:
         self.compiled, self.sgd = compiled, sgd
         self.model: nn.Module | None = None  # made once: compiling takes long
 
-    def ready(self, images: Images) -> Work:
+    def prepare(self, images: Images) -> Work:
         training = self.training
         if self.model is None:
             self.model = self.make(images).to(memory_format=self.layout).train()
@@ -113,55 +114,55 @@ class Stepping:
         optimizer = torch.optim.SGD(model.parameters(), lr=training.lr, **self.sgd)
         batches = list(Batches(images.split(), training.batch_size, training.seed))
 
-        def epoch() -> None:
+        def train_epoch() -> None:
             for X, y in batches:
                 with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
-                    loss = training.loss(model(X), y)
+                    loss = training.loss_fn(model(X), y)
                 loss.backward()
                 optimizer.step()
                 optimizer.zero_grad()
 
-        return epoch
+        return train_epoch
 
 
-def kmeans_variants(b: int, seed: int) -> dict[str, Way]:
-    training = trainings(b, seed)["kmeans"]
-    by_sum = training._replace(loss=lambda error, label: error.square().mean())
+def compare_kmeans_variants(b: int, seed: int) -> Group:
+    training = make_trainings(b, seed)["kmeans"]
+    with_mean = training._replace(loss_fn=lambda error, label: error.square().mean())
     found = {
-        "as_it_is": Stepping(training.make, training),
-        "addmm": Stepping(lambda images: centered(images, AddmmKMeans), training),
-        "gradient_by_hand": Stepping(lambda images: centered(images, FunctionKMeans), training),
-        "mean_of_squares": Stepping(training.make, by_sum),
-        "sgd_fused": Stepping(training.make, training, fused=True),
-        "sgd_foreach": Stepping(training.make, training, foreach=True),
-        "sgd_plain": Stepping(training.make, training, foreach=False),
+        "as_it_is": Steps(training.make, training),
+        "addmm": Steps(lambda images: make_kmeans(images, AddmmKMeans), training),
+        "gradient_by_hand": Steps(lambda images: make_kmeans(images, FunctionKMeans), training),
+        "mean_of_squares": Steps(training.make, with_mean),
+        "sgd_fused": Steps(training.make, training, fused=True),
+        "sgd_foreach": Steps(training.make, training, foreach=True),
+        "sgd_plain": Steps(training.make, training, foreach=False),
     }
-    return {name: Way(steps.ready, "as_it_is") for name, steps in found.items()}
+    return {name: Contender(steps.prepare, "as_it_is") for name, steps in found.items()}
 
 
-def autoencoder_variants(b: int, seed: int) -> dict[str, Way]:
-    training = trainings(b, seed)["autoencoder"]
+def compare_autoencoder_variants(b: int, seed: int) -> Group:
+    training = make_trainings(b, seed)["autoencoder"]
     kinds = {
-        "torch_dropout": lambda images: with_layers_of_torch(Autoencoder(), (Dropout,)),
-        "torch_upsampling": lambda images: with_layers_of_torch(Autoencoder(), (Upsample,)),
-        "unfolded": lambda images: replaced("encoder", 0, UnfoldedConv),
-        "flipped": lambda images: replaced("decoder", -2, FlippedConv),
-        "shuffled": lambda images: replaced("decoder", 10, ShuffledConv),
+        "torch_dropout": lambda images: use_torch_layers(Autoencoder(), (Dropout,)),
+        "torch_upsampling": lambda images: use_torch_layers(Autoencoder(), (Upsample,)),
+        "unfolded": lambda images: replace_layer("encoder", 0, UnfoldedConv),
+        "flipped": lambda images: replace_layer("decoder", -2, FlippedConv),
+        "shuffled": lambda images: replace_layer("decoder", 10, ShuffledConv),
     }
     found = {
-        "as_it_is": Stepping(training.make, training),
-        "channels_first": Stepping(training.make, training, torch.contiguous_format),
-        **{name: Stepping(make, training) for name, make in kinds.items()},
-        "bfloat16": Stepping(training.make, training, bf16=True),
-        "compiled": Stepping(training.make, training, compiled=True),
-        "sgd_fused": Stepping(training.make, training, fused=True),
+        "as_it_is": Steps(training.make, training),
+        "channels_first": Steps(training.make, training, torch.contiguous_format),
+        **{name: Steps(make, training) for name, make in kinds.items()},
+        "bfloat16": Steps(training.make, training, bf16=True),
+        "compiled": Steps(training.make, training, compiled=True),
+        "sgd_fused": Steps(training.make, training, fused=True),
     }
-    ways = {name: Way(steps.ready, "as_it_is") for name, steps in found.items()}
-    memory = Stepping(training.make, training)
-    return ways | {"memory_given_back": Way(memory.ready, "as_it_is", plain=True)}
+    group = {name: Contender(steps.prepare, "as_it_is") for name, steps in found.items()}
+    memory = Steps(training.make, training)
+    return group | {"memory_given_back": Contender(memory.prepare, "as_it_is", plain=True)}
 
 
-VARIANTS: dict[str, Callable[[int, int], dict[str, Way]]] = {
-    "kmeans_variants": kmeans_variants,
-    "autoencoder_variants": autoencoder_variants,
+VARIANTS: dict[str, Callable[[int, int], Group]] = {
+    "kmeans_variants": compare_kmeans_variants,
+    "autoencoder_variants": compare_autoencoder_variants,
 }

@@ -89,7 +89,9 @@ def learning_curves(
         "test images": (epochs, [row[f"test_{name}"] for row in history]),
         "training images, during the epoch": (epochs, [row[f"train_{name}"] for row in history]),
     }
-    return curves(lines, "epoch", ylabel, title, "o")
+    figure = curves(lines, "epoch", ylabel, title, "o")
+    figure.axes[0].xaxis.get_major_locator().set_params(integer=True)  # no half epochs
+    return figure
 
 
 def scatter_3d(

@@ -1,55 +1,50 @@
-"""The figures that an autoencoder is judged by with the eye."""
-
-from collections.abc import Mapping
-from typing import Any
+"""HW7 Q2: figures of what an autoencoder generates, reconstructs, and has between two codes."""
 
 import torch
 from torch import Tensor, nn
 
 from common import plots
 from common.run import Run
-from hw7.generation import decode
+from hw7.mixture import decode, use_seed
 
 SHOWN = 20  # digits in a figure
+COLUMNS = 10  # of a figure
 
 
-def learning(
-    run: Run, part: str, rows: list[dict[str, Any]], terms: Mapping[str, tuple[str, str]]
-) -> None:
-    """A figure of each term of the loss, per epoch.
+def save_pictures(run: Run, part: str, model: nn.Module, digits: Tensor, title: str) -> None:
+    """Figures of generated digits (n, 784), under that title, of reconstructions, interpolations.
 
-    Args:
-        part: the figures are PART_TERM.png.
-        rows: of `fit`.
-        terms: term → title and unit.
+    Their names begin with `part`. Reconstructed are the first test images.
     """
-    epochs = [row["epoch"] for row in rows]
-    for term, (title, unit) in terms.items():
-        lines = {
-            "test images": (epochs, [row[f"test_{term}"] for row in rows]),
-            "training images, during the epoch": (epochs, [row[f"train_{term}"] for row in rows]),
-        }
-        run.save(f"{part}_{term}", plots.curves(lines, "epoch", unit, title, "o"))
+    images, labels = run.mnist.test
+    run.save(f"{part}_generated", plots.image_grid(digits.cpu(), COLUMNS, title=title))
+    figure = plot_reconstructions(model, images[:SHOWN], run.args.seed)
+    run.save(f"{part}_reconstructed", figure)
+    run.save(f"{part}_interpolated", plot_interpolations(model, images, labels))
 
 
 @torch.no_grad()
-def show(run: Run, part: str, model: nn.Module, digits: Tensor, title: str) -> None:
-    """Figures of generated digits (n, 784), of reconstructions and of interpolations."""
-    run.save(f"{part}_generated", plots.image_grid(digits.cpu(), 10, title=title))
-    images, labels = run.mnist.test
-    images = images[:SHOWN]
-    decoded = model.eval()(images)[:, -784:] + images.flatten(1)  # f − x + x, of z and noise
-    both = torch.cat([images.flatten(1).unflatten(0, (-1, 10)), decoded.unflatten(0, (-1, 10))], 1)
-    names = ["original", "reconstructed"] * (SHOWN // 10)
+def plot_reconstructions(model: nn.Module, images: Tensor, seed: int) -> plots.Figure:
+    """Images (n, 1, 28, 28), ten in a row, each row above the decoded images of z with noise.
+
+    Args:
+        seed: of the noise.
+    """
+    with use_seed(seed, images.device):
+        decoded = model.eval()(images)[:, -784:] + images.flatten(1)  # f − x + x, (n, 784)
+    rows = [images.flatten(1).split(COLUMNS), decoded.split(COLUMNS)]
+    both = torch.cat([half for pair in zip(*rows) for half in pair])
+    names = ["original", "reconstructed"] * len(rows[0])
     title = "Test images and their reconstructions from z with noise"
-    figure = plots.image_grid(both.flatten(0, 1).cpu(), 10, (), names, title)
-    run.save(f"{part}_reconstructed", figure)
-    ends = [[labels.tolist().index(digit) for digit in pair]
-            for pair in zip(range(0, 10, 2), range(1, 10, 2))]  # fmt: skip
-    one, other = (run.mnist.test.images[list(column)] for column in zip(*ends))
-    path = interpolate(model, one, other, 10)
+    return plots.image_grid(both.cpu(), COLUMNS, (), names, title)
+
+
+def plot_interpolations(model: nn.Module, images: Tensor, labels: Tensor) -> plots.Figure:
+    """From a 0 to a 1, from a 2 to a 3, …, a row each: the first image of each digit is an end."""
+    first = [labels.tolist().index(digit) for digit in range(10)]
+    path = interpolate(model, images[first[0::2]], images[first[1::2]], COLUMNS)
     title = "From the code of one test image to another's, in equal steps"
-    run.save(f"{part}_interpolated", plots.image_grid(path.cpu(), 10, title=title))
+    return plots.image_grid(path.cpu(), COLUMNS, title=title)
 
 
 @torch.no_grad()

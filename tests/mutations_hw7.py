@@ -1,8 +1,6 @@
 """Mutations of HW7 and of what it uses of `common`, for tests/mutations.py."""
 
 KMEANS, HAND, CLUSTERING = "hw7/kmeans.py", "hw7/kmeans_by_hand.py", "hw7/clustering.py"
-AUTOENCODER, GENERATION = "hw7/autoencoder.py", "hw7/generation.py"
-PICTURES = "hw7/pictures.py"
 DATA, LOOP, RUN = "common/data.py", "common/loop.py", "common/run.py"
 CHECKPOINT, FRECHET = "common/checkpoint.py", "common/frechet.py"
 
@@ -40,79 +38,6 @@ MUTATIONS = [
     (CLUSTERING, "torch.where(sizes > 0,", "torch.where(sizes > -1,"),
     (CLUSTERING, "scores(x0, x0[chosen]).amax(1)", "scores(x0, x0[chosen]).amin(1)"),
     (CLUSTERING, "weights.cpu().double()", "weights.cpu().double().sqrt()"),
-    # the autoencoder
-    (AUTOENCODER, "z2 = enc_mode * z + (2 - enc_mode)", "z2 = enc_mode * z + 2 * (2 - enc_mode)"),
-    (AUTOENCODER, "z2 = enc_mode * z +", "z2 = z +"),
-    (AUTOENCODER, "(2 - enc_mode) * torch.randn_like(z)", "(1 - enc_mode) * torch.randn_like(z)"),
-    (AUTOENCODER, "- enc_mode) * torch.randn_like(z)", "- enc_mode) * torch.rand_like(z)"),
-    (AUTOENCODER, "- enc_mode) * torch.randn_like(z)", "- enc_mode) * torch.randn(z.shape)"),
-    (AUTOENCODER, "f = self.decoder(z2)", "f = self.decoder(z)"),
-    (AUTOENCODER, "torch.cat((z, (f - x).flatten(1)), 1)", "torch.cat((z, f.flatten(1)), 1)"),
-    (AUTOENCODER, "torch.cat((z, (f", "torch.cat((z2, (f"),
-    (AUTOENCODER, "            nn.Sigmoid(),\n", ""),
-    (
-        AUTOENCODER,
-        "return [nn.ReLU(), nn.BatchNorm1d(width), *dropouts(dropout)]",
-        "return [nn.BatchNorm1d(width), nn.ReLU(), *dropouts(dropout)]",
-    ),
-    (AUTOENCODER, "output[:, :-PIXELS].square().sum(1).mean()", "output.square().sum(1).mean()"),
-    (AUTOENCODER, "output[:, -PIXELS:].square().sum(1).mean()", "output.square().sum(1).mean()"),
-    (AUTOENCODER, "return z + torch.randn_like(z)", "return z"),
-    # the variational kind
-    (AUTOENCODER, "return mean, logsigmoid(logit)", "return mean, logit"),
-    (AUTOENCODER, "(log_variance / 2).exp() + 1 - enc_mode", "log_variance.exp() + 1 - enc_mode"),
-    (AUTOENCODER, ".exp() + 1 - enc_mode", ".exp() + 2 - enc_mode"),
-    (AUTOENCODER, "f = self.decoder(enc_mode * mean + deviation", "f = self.decoder(deviation"),
-    (
-        AUTOENCODER,
-        "torch.cat((mean, log_variance, (f - x)",
-        "torch.cat((mean, log_variance, (f + x)",
-    ),
-    (AUTOENCODER, "return mean + (log_variance / 2).exp()", "return mean + log_variance.exp()"),
-    (AUTOENCODER, "+ log_variance.exp() - 1 - log_variance", "+ log_variance.exp() - 1"),
-    (AUTOENCODER, "return terms.sum(1).mean() / 2", "return terms.sum(1).mean()"),
-    (AUTOENCODER, "PIXELS / 2 * v.log()", "PIXELS * v.log()"),
-    ("bench/hw7_study.py", "error_square(output, label) / 2)", "error_square(output, label))"),
-    (AUTOENCODER, "(output.shape[1] - PIXELS) // 2 + PIXELS", "output.shape[1]"),
-    # the parts
-    (
-        AUTOENCODER,
-        "calibrated_elbo, optimizer, metrics, scheduler",
-        "elbo, optimizer, metrics, scheduler",
-    ),
-    (
-        AUTOENCODER,
-        "calibrated_elbo, optimizer, metrics, scheduler",
-        "calibrated_elbo, optimizer, metrics",
-    ),
-    (AUTOENCODER, 'decode(model, codes["mixture"])', 'decode(model, codes["N"])'),
-    (AUTOENCODER, "torch.optim.Adam(", "torch.optim.SGD("),
-    # generation and its judge
-    (GENERATION, "    model.eval()\n    return torch.cat", "    return torch.cat"),
-    (
-        GENERATION,
-        "(self.roots[which] @ noise[..., None])",
-        "(self.roots[which].mT @ noise[..., None])",
-    ),
-    (GENERATION, "self.means[which] + ", "self.means.mean(0) + "),
-    (GENERATION, "len(cell) > 2 * k", "len(cell) > 0"),
-    (GENERATION, "min(m, max(1, len(codes) // (4 * k)))", "m"),
-    (GENERATION, "torch.cov(cell.T) + jitter", "torch.cov(cell.T)"),
-    (GENERATION, "torch.tensor([len(cell) for", "torch.tensor([1 for"),
-    (GENERATION, '"2·N": 2 * noise', '"2·N": noise'),
-    (GENERATION, "    model.eval()\n    generator", "    generator"),
-    (GENERATION, "with torch.no_grad(), torch.random.fork_rng():", "with torch.no_grad():"),
-    (GENERATION, "images=images[:kept], labels=labels[:kept]", "images=images, labels=labels"),
-    (GENERATION, "self(images[kept:])", "self(images[:kept])"),
-    (GENERATION, "logits.softmax(1).max(1)", "logits.sigmoid().max(1)"),
-    (GENERATION, "torch.special.entr(shares).sum()", "torch.special.entr(shares).mean()"),
-    (GENERATION, "frechet_distance(features, self.real)", "frechet_distance(self.real, self.real)"),
-    (
-        AUTOENCODER,
-        "    with torch.random.fork_rng():\n        torch",
-        "    if True:\n        torch",
-    ),
-    (PICTURES, "share * (end - z)[:, None]", "share * end[:, None]"),
     (CHECKPOINT, 'train.generator.set_state(random["batches"])', "pass"),
     (CHECKPOINT, 'torch.set_rng_state(random["cpu"])', "pass"),
     (CHECKPOINT, 'optimizer.load_state_dict(state["optimizer"])', "pass"),

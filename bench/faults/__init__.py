@@ -1,0 +1,1 @@
+"""The campaign of faults: the real scripts, disturbed on purpose."""

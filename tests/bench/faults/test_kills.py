@@ -1,0 +1,54 @@
+import os
+import random
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+
+from bench.faults import kills
+from bench.faults.process import (
+    EPOCH,
+    SAME,
+    CheckFailed,
+    kill_and_resume,
+    run_undisturbed,
+    wait_for_line,
+)
+from tests.bench.faults.conftest import TRAINING
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="a campaign for Unix")
+
+
+def test_a_killed_run_goes_on_to_the_same_bytes(make_script, tmp_path):
+    command = make_script(TRAINING, "--data", "sample", "--epochs", "8")
+    about_a_checkpoint = partial(wait_for_line, pattern=EPOCH, times=3, seconds=0.002)
+    assert kill_and_resume(tmp_path, command, about_a_checkpoint).startswith(SAME)
+    rows = run_undisturbed(*command).files["summary.json"].count(b"train_loss")
+    assert rows == 8  # it was not over when it was killed
+
+
+def test_the_moments_lie_within_the_run(monkeypatch):
+    monkeypatch.setattr(kills, "run_undisturbed", lambda *command: SimpleNamespace(seconds=7.0))
+    *anywhere, about_checkpoints = kills.kill_trainings(random.Random(0))
+    moments = [trial.keywords["moment"] for _, trials in anywhere for trial in trials]
+    assert len(moments) == 14
+    assert all(0 <= moment.keywords["seconds"] <= 7 for moment in moments)
+    for trial in about_checkpoints[1]:
+        moment = trial.keywords["moment"].keywords
+        assert moment["times"] in (1, 2) and 0 <= moment["seconds"] <= 0.02
+
+
+def test_half_a_download_under_a_finished_name_is_noticed(tmp_path, monkeypatch):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    process = SimpleNamespace(kill=lambda: None, communicate=lambda: None)
+    monkeypatch.setattr(kills, "start", lambda *arguments, **options: process)
+    monkeypatch.setattr(kills, "wait_for_line", lambda *arguments, **options: None)
+    monkeypatch.setattr(kills, "run_with_stand_in", lambda folder: SAME)
+    for name, content in kills.CONTENT.items():
+        (raw / name).write_bytes(content)
+    (raw / ".train.12.tmp").write_bytes(b"half")
+    assert kills.kill_download(tmp_path, 0.1) == f"{SAME}; half a file was left, and went"
+    (raw / name).write_bytes(content[:99])
+    with pytest.raises(CheckFailed, match=f"{name} looks finished, and is not"):
+        kills.kill_download(tmp_path, 0.1)
