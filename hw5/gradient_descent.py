@@ -139,7 +139,7 @@ def part_c(run: Run) -> dict[str, Any]:
         path = descend(eta, 6000 if eta < limit else ITERATIONS)
         row = {"eta": eta, "predicted": rate(eta)} | measure(path, ITERATIONS)
         rows[f"eta_{name}"] = row
-        print(f"  η = {eta:<8.6g}  rate predicted {row['predicted']:.6f}, measured "
+        print(f"  η = {eta:<9.6g}  rate predicted {row['predicted']:.6f}, measured "
               f"{row['measured']:.6f}  within 1e-6 of w* after "
               f"{row['iterations'] or '-':>5}")  # fmt: skip
     measured = [(row["eta"], row["measured"]) for row in rows.values()]

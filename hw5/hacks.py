@@ -121,7 +121,7 @@ def train_students(
     """Train one student for each setting and seed.
 
     Returns:
-        setting → its students, one for each seed, in the order of the seeds.
+        setting → its students, one for each seed; both in the order given.
     """
     alike: dict[tuple[int, ...], list[Hyperparameters]] = {}
     for setting in settings:
@@ -130,7 +130,7 @@ def train_students(
     students = {}
     for group in alike.values():
         students |= train_side_by_side(group, seeds)
-    return students
+    return {setting: students[setting] for setting in settings}
 
 
 def train_side_by_side(
