@@ -2,15 +2,13 @@
 
     python hw5/recovery_study.py    everything, in seconds
 
-The students are those of backprop.py, parts (d) and (f): of the handout's setting, and of the best
-combination with as many hidden neurons as the teacher, for five seeds each. Several networks
-compute the same f:
-renumbering the hidden neurons changes nothing; nor does turning one around: since φ(−v) = 1 − φ(v),
-neuron i with −W_i, −b_i and −U_i, and c + U_i for c, adds the same. So a network with h hidden
-neurons has h!·2^h equivalents; for h = 3, 48. The one nearest to the teacher is compared with it.
-To be expected: lines off by about a degree with the handout's setting, by less than half of one
-with the best. Figures and summary.json go to results/hw5/recovery_study/; hw5/README.md explains
-them.
+The students are those of backprop.py, parts (d) and (f): those of the handout's setting, and of the
+best combination with as many hidden neurons as the teacher, five seeds each. Several networks
+compute the same f. Renumbering the hidden neurons changes nothing. Nor does turning one around:
+since φ(−v) = 1 − φ(v), neuron i with −W_i, −b_i and −U_i, and c + U_i for c, adds the same. So a
+network with h hidden neurons has h!·2^h equivalents; for h = 3, 48. The one nearest to the teacher
+is compared with it. To be expected: lines off by about a degree (medians). Figures and summary.json
+go to results/hw5/recovery_study/; hw5/README.md explains them.
 """
 
 import sys
