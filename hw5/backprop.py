@@ -18,8 +18,6 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
-import numpy as np
-
 from common import plots
 from common.run import Run, run_parts
 from hw5 import figures
@@ -43,6 +41,8 @@ from hw5.network import (
     pick,
     teacher,
 )
+
+import numpy as np
 
 FRESH = 100_000  # points on which a student is compared with the teacher
 TITLES = {

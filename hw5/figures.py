@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from textwrap import fill
 
-import numpy as np
-
 from common import plots
+
+import numpy as np
 
 TRIANGLE = np.array([[-2, 0, 2, -2], [-1, 1, -1, -1]])  # the teacher's edges: corners x₁ and x₂
 SIDE = np.linspace(-2, 2, 120)  # no point lies on an edge, where rounding would decide
@@ -133,7 +133,7 @@ def draw_mse(axes: plots.Axes, histories: Mapping[str, np.ndarray]) -> None:
 
 def plot_boundaries(surfaces: Mapping[str, np.ndarray]) -> plots.Figure:
     """Surfaces f side by side, with their boundaries f = ½; title → f at GRID, (1, 120²)."""
-    figure = plots.new_figure((3.4 * len(surfaces), 3.2))
+    figure = plots.new_figure((3.4 * len(surfaces), 3.4))
     draw_boundaries(figure, surfaces)
     return figure
 

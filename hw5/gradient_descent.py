@@ -16,10 +16,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
-import numpy as np
-
 from common.run import Run, run_parts
 from hw5 import figures
+
+import numpy as np
 
 ETAS = (0.02, 0.05, 0.1)  # the handout's learning rates
 ITERATIONS = 500

@@ -14,8 +14,6 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
-import numpy as np
-
 from common import plots
 from common.run import Run, run_parts
 from hw5.gradient_descent import (
@@ -31,6 +29,8 @@ from hw5.gradient_descent import (
     rate,
     stability_limit,
 )
+
+import numpy as np
 
 
 def descend_with_momentum(

@@ -11,10 +11,10 @@ from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from common.run import UserError, progress
 from hw5.network import Network, draw_network, draw_points, pick, sgd, stack
+
+import numpy as np
 
 SEEDS = 5  # students behind each median and range
 SIGNS = {

@@ -19,13 +19,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
-import numpy as np
-
 from common.run import Run, run_parts
 from hw5 import figures
 from hw5.backprop import FRESH, handout_setting, list_seeds
 from hw5.hacks import SEEDS, list_hacks, train_students
 from hw5.network import POINTS, TEACHER, Network, draw_points, pick, teacher
+
+import numpy as np
 
 
 def list_equivalents(network: Network) -> Iterator[Network]:

@@ -5,12 +5,12 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-import pytest
-
 from common import plots
 from common.run import Run
 from hw5.figures import draw_boundary
+
+import numpy as np
+import pytest
 
 
 class Done(NamedTuple):

@@ -1,8 +1,5 @@
 """HW5 Q2: the script's parts, as numbers and as figures."""
 
-import numpy as np
-import pytest
-
 from hw5 import backprop, figures
 from hw5.hacks import Hyperparameters, list_hacks, train_students
 from hw5.network import draw_network, draw_points, forward, phi, phi_prime, pick, teacher
@@ -15,6 +12,9 @@ from tests.hw5.helpers import (
     legend_texts,
     run_main,
 )
+
+import numpy as np
+import pytest
 
 SEEDS = (0, 1, 2, 3, 4)
 OWN = Hyperparameters(epochs=2)

@@ -2,14 +2,14 @@
 
 from itertools import pairwise
 
-import numpy as np
-import pytest
-from matplotlib.colors import same_color
-
 from common import plots
 from hw5 import figures
 from hw5.network import phi, phi_prime, teacher
 from tests.hw5.helpers import check_boundary, check_lines, legend_texts
+
+import numpy as np
+import pytest
+from matplotlib.colors import same_color
 
 X1, X2 = figures.GRID
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -156,7 +156,7 @@ def test_boundaries_stand_side_by_side():
     titles = [f"η{NO_BREAK}={NO_BREAK}0.1, T{NO_BREAK}={NO_BREAK}1", "teacher", "the third of them"]
     figure = figures.plot_boundaries(surfaces)
     check_boundaries(figure, surfaces, titles)
-    assert tuple(figure.get_size_inches()) == pytest.approx((10.2, 3.2))
+    assert tuple(figure.get_size_inches()) == pytest.approx((10.2, 3.4))
 
 
 def test_one_boundary_is_enough():

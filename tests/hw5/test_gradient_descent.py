@@ -1,11 +1,11 @@
 """HW5 Q1: golden values, and the gradient and the rates against other ways to them."""
 
+from hw5 import gradient_descent as gd
+from tests.hw5.helpers import Done, check_files, check_lines, check_mistake, legend_texts, run_main
+
 import numpy as np
 import pytest
 import torch
-
-from hw5 import gradient_descent as gd
-from tests.hw5.helpers import Done, check_files, check_lines, check_mistake, legend_texts, run_main
 
 
 def formula(w):
@@ -80,10 +80,11 @@ def test_best_eta_has_the_smallest_rate():
 
 
 def test_measure_finds_the_factor_and_the_iterations():
-    path = gd.optimum() + 0.9 ** np.arange(401)[:, None] * np.array([3.0, 4.0])
-    found = gd.measure(path, 200)
-    assert found["measured"] == pytest.approx(0.9, rel=1e-6)
-    assert found["iterations"] == next(i for i in range(401) if 5 * 0.9**i <= 1e-6)
+    distance = 5 * 0.95 ** np.arange(401) * np.minimum(1, 0.9 ** (np.arange(401) - 150))
+    path = gd.optimum() + distance[:, None] * np.array([0.6, -0.8])
+    found = gd.measure(path, 200)  # iterations 100 to 200: half of them slow, half fast
+    assert found["measured"] == pytest.approx(0.95 * 0.9**0.5, rel=1e-6)
+    assert found["iterations"] == np.argmax(distance <= 1e-6)
     assert gd.measure(path[:120], 119)["iterations"] is None
 
 

@@ -1,13 +1,13 @@
 """HW5 Q1, beyond: the limit of stability, and momentum."""
 
-import numpy as np
-import pytest
-import torch
-
 from hw5 import gradient_descent as gd
 from hw5 import gradient_descent_study as study
 from tests.hw5.helpers import Done, check_files, check_lines, check_mistake, legend_texts, run_main
 from tests.hw5.test_gradient_descent import formula
+
+import numpy as np
+import pytest
+import torch
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.7])

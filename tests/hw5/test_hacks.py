@@ -1,9 +1,5 @@
 """HW5 Q2 (f): the settings and their names, and the students trained with them."""
 
-import numpy as np
-import pytest
-import torch
-
 from common.run import UserError
 from hw5.hacks import (
     SEEDS,
@@ -15,6 +11,10 @@ from hw5.hacks import (
     train_students,
 )
 from hw5.network import draw_network, draw_points, forward, sgd
+
+import numpy as np
+import pytest
+import torch
 
 # What the write-up names, by hack, in its order.
 WRITE_UP = {

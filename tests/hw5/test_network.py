@@ -4,10 +4,6 @@ import math
 import warnings
 from decimal import Decimal, localcontext
 
-import numpy as np
-import pytest
-import torch
-
 from hw5.network import (
     Network,
     backward,
@@ -21,6 +17,10 @@ from hw5.network import (
     stack,
     teacher,
 )
+
+import numpy as np
+import pytest
+import torch
 
 
 def random_batch(n=7, *front):

@@ -2,14 +2,14 @@
 
 import math
 
-import numpy as np
-import pytest
-
 from hw5 import backprop, recovery_study
 from hw5.hacks import Hyperparameters, train_students
 from hw5.network import TEACHER, Network, draw_points, forward, pick, stack, teacher
 from hw5.recovery_study import align, compare, list_equivalents, normalize_lines
 from tests.hw5.helpers import Done, check_files, check_mistake, run_main
+
+import numpy as np
+import pytest
 
 OWN = Hyperparameters(epochs=20)
 BEST = Hyperparameters(epochs=20, eta=0.1, a=10, patience=1)
