@@ -1,159 +1,50 @@
 """HW5 Q2: a network of sigmoids imitates a network of step functions, by backpropagation by hand.
 
-    python hw5/backprop.py             everything, in two or three minutes
+    python hw5/backprop.py             everything, in one or two minutes
     python hw5/backprop.py --part d    the handout's training alone, in seconds
 
-(a) φ and φ′; (b), (c) the forward and backward equations, against finite differences; (d) SGD one
-point at a time; (e) the student's surface and boundary beside the teacher's; (f) all eight hacks
-and their best combination; teacher: whether the student found the teacher's weights. Every number
-is of five seeds, each with its own points and its own start. To be expected after 100 epochs: an
-MSE of 0.0070 (median; 0.0067 to 0.0140), and 0.0009 with the best combination. Figures and
-summary.json go to results/hw5/backprop/; hw5/README.md explains them.
+(a) φ and φ′; (b) the forward equations, against a loop over neurons; (c) the backward equations,
+against finite differences; (d) SGD one point at a time; (e) the student's surface and boundary
+beside the teacher's; (f) all eight hacks and their best combination. Every number is of five seeds,
+each with its own points and its own start. To be expected after 100 epochs: an MSE of 0.0070
+(median; 0.0067 to 0.0140), and about 0.0006 with the best combination, where the processor's
+rounding matters. Figures and summary.json go to results/hw5/backprop/; hw5/README.md explains them.
 """
 
+import math
 import sys
-from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-import numpy as np
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
 from common import plots
 from common.run import Run, run_parts
 from hw5 import figures
-from hw5.hacks import Setting, hacks
-from hw5.imitation import align, compare, lines
-from hw5.student import (
+from hw5.hacks import (
+    SEEDS,
+    Hyperparameters,
+    Students,
+    list_hacks,
+    measure_agreement,
+    median_and_range,
+    train_students,
+)
+from hw5.network import (
     POINTS,
-    TEACHER,
-    Network,
-    Trained,
     backward,
     draw_network,
     draw_points,
     forward,
     phi,
     phi_prime,
+    pick,
     teacher,
-    trained,
 )
 
-SEEDS = 5  # students behind each median and range
+import numpy as np
+
 FRESH = 100_000  # points on which a student is compared with the teacher
-
-
-def agreement(f: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The share of the points at which f (…, 1, n), rounded, is the label y (1, n)."""
-    return ((f >= 0.5) == (y == 1)).mean((-2, -1))
-
-
-def measure(run: Run, setting: Setting, label: str) -> tuple[Trained, dict[str, Any]]:
-    """Train SEEDS students; their MSE at the end, and their agreement on fresh points."""
-    students = trained(setting, seeds(run))
-    x, y = draw_points(run.args.seed + SEEDS, FRESH)  # no student's own points
-    agree = agreement(forward(students.network, x, setting.a).f, y)
-    row = {"mse": students.mse[-1].tolist()} | spread("mse", students.mse[-1])
-    row |= {"agreement": agree.tolist()} | spread("agreement", agree)
-    print(
-        f"  {label:<37}  MSE {row['mse_median']:.4f} ({row['mse_min']:.4f} to {row['mse_max']:.4f})"
-        f"  agreement {row['agreement_median']:6.2%} (from {row['agreement_min']:6.2%})"
-        f"  {students.seconds:5.1f} s"
-    )
-    return students, row
-
-
-def spread(name: str, values: np.ndarray) -> dict[str, float]:
-    """The median and the range over the seeds."""
-    parts = {"median": np.median(values), "min": values.min(), "max": values.max()}
-    return {f"{name}_{part}": float(value) for part, value in parts.items()}
-
-
-def seeds(run: Run) -> tuple[int, ...]:
-    return tuple(range(run.args.seed, run.args.seed + SEEDS))
-
-
-def base(run: Run) -> Setting:
-    """The handout's setting."""
-    return Setting(eta=run.args.lr, epochs=run.args.epochs)
-
-
-def part_a(run: Run) -> dict[str, Any]:
-    """φ and φ′, beside the step function"""
-    v = np.linspace(-2, 2, 801)
-    run.save("a_phi", figures.phi_figure(v, phi, phi_prime, (1, 5, 20)))
-    h = 1e-6
-    difference = np.abs((phi(v + h, 5.0) - phi(v - h, 5.0)) / (2 * h) - phi_prime(v, 5.0)).max()
-    far = phi(np.array([-1e6, 1e6]), 5.0)
-    print(f"  φ(∓10⁶) = {far}, φ′(0) = {phi_prime(np.zeros(1), 5.0)[0]:g}; φ′ is off finite "
-          f"differences by at most {difference:.1e}")  # fmt: skip
-    return {"far": far.tolist(), "slope": float(phi_prime(0.0, 5.0)), "difference": difference}
-
-
-def part_c(run: Run) -> dict[str, Any]:
-    """the backward equations against finite differences"""
-    x, y = draw_points(run.args.seed)
-    network = draw_network(run.args.seed, sigma=1.0)  # far from symmetric, and φ′ not flat
-    gradient = backward(network, x, y, forward(network, x, 5.0), 5.0)
-    h = 1e-6
-    results = {}
-    for name, weight, grad in zip(Network._fields, network, gradient):
-        differences = np.empty_like(weight)
-        for i in np.ndindex(*weight.shape):
-            sides = []
-            for sign in (1, -1):
-                weight[i] += sign * h
-                sides.append(((forward(network, x, 5.0).f - y) ** 2).mean())
-                weight[i] -= sign * h
-            differences[i] = (sides[0] - sides[1]) / (2 * h)
-        results[name] = float(np.abs(differences - grad).max())
-        print(f"  ∇_{name}: largest entry {np.abs(grad).max():.4f}, off finite differences by at "
-              f"most {results[name]:.1e}")  # fmt: skip
-    return results
-
-
-def part_d(run: Run) -> dict[str, Any]:
-    """the handout's training: one point at a time, η = 0.01, 100 epochs"""
-    students, row = measure(run, base(run), "the handout's setting")
-    median = np.median(students.mse, axis=1)
-    for epoch in sorted({1, *range(10, len(median) + 1, 10), len(median)}):
-        print(f"  epoch {epoch:>4}  MSE {median[epoch - 1]:.4f} (median)")
-    run.save("d_mse", figures.mse_figure({"the handout's setting": students.mse}))
-    for batch_size in (1, 5):  # for the seconds: the numbers are in the stack's already
-        alone = trained(replace(base(run), batch_size=batch_size), (run.args.seed,))
-        run.seconds[f"one_student_batch_{batch_size}"] = round(alone.seconds, 2)
-        print(f"  one student alone, batch of {batch_size}: {alone.seconds:.2f} s")
-    return row | {"curve": median.tolist()}
-
-
-def part_e(run: Run) -> dict[str, Any]:
-    """the first seed's student beside its teacher: 3D scatter plots, and the boundary"""
-    setting = base(run)
-    student = first(trained(setting, seeds(run)).network)
-    x, y = draw_points(run.args.seed)
-    f = forward(student, x, setting.a).f
-    panels = {"student": (*x, f[0]), "teacher": (*x, y[0])}
-    title = f"{POINTS:,} points after {setting.epochs} epochs"
-    run.save("e_scatter", plots.scatter_3d(panels, ("x₁", "x₂", "f(x₁, x₂)"), title))
-    surfaces = {
-        "student": forward(student, figures.GRID, setting.a).f,
-        "teacher": teacher(figures.GRID),
-    }
-    run.save("e_boundary", figures.boundary_figure(surfaces))
-    results = {
-        "mse": float(((f - y) ** 2).mean()),
-        "agreement": float(agreement(f, y)),
-        "positive": float(y.mean()),
-        "f_min": float(f.min()),
-        "f_max": float(f.max()),
-    }
-    print(f"  MSE {results['mse']:.4f}, agreement {results['agreement']:.2%} on its own points, "
-          f"f from {results['f_min']:.4f} to {results['f_max']:.4f}")  # fmt: skip
-    return results
-
-
-def first(stack: Network) -> Network:
-    return Network(*(weights[0] for weights in stack))
-
-
 TITLES = {
     "eta": "Another learning rate η",
     "rule": "Start high, and 0.9 η when the MSE has risen in T epochs in a row",
@@ -167,63 +58,141 @@ TITLES = {
 }
 
 
+def handout_setting(run: Run) -> Hyperparameters:
+    """The handout's setting, with the η and the epochs of the command line."""
+    return Hyperparameters(eta=run.args.lr, epochs=run.args.epochs)
+
+
+def list_seeds(run: Run) -> tuple[int, ...]:
+    """The seeds of the SEEDS students."""
+    return tuple(range(run.args.seed, run.args.seed + SEEDS))
+
+
+def evaluate(run: Run, setting: Hyperparameters, label: str, students: Students) -> dict[str, Any]:
+    """Print and return the students' MSE at the end, and their agreement on fresh points."""
+    x, y = draw_points(run.args.seed + SEEDS, FRESH)  # no student's own points
+    agreement = measure_agreement(forward(students.networks, x, setting.a).f, y)
+    row = {"mse": students.mse[-1].tolist()} | median_and_range("mse", students.mse[-1])
+    row |= {"agreement": agreement.tolist()} | median_and_range("agreement", agreement)
+    print(
+        f"  {label:<37}  MSE {row['mse_median']:.4f} ({row['mse_min']:.4f} to {row['mse_max']:.4f})"
+        f"  agreement {row['agreement_median']:6.2%} (from {row['agreement_min']:6.2%})"
+    )
+    return row
+
+
+def part_a(run: Run) -> dict[str, Any]:
+    """φ and φ′, beside the step function"""
+    v = np.linspace(-2, 2, 801)
+    run.save("a_phi", figures.plot_phi(v, phi, phi_prime, (1, 5, 20)))
+    h = 1e-6
+    difference = np.abs((phi(v + h) - phi(v - h)) / (2 * h) - phi_prime(v)).max()
+    far = phi(np.array([-1e6, 1e6]))
+    print(f"  φ(∓10⁶) = {far}, φ′(0) = {phi_prime(0.0):g}; φ′ is off finite differences by at most "
+          f"{difference:.1e}")  # fmt: skip
+    return {"far": far.tolist(), "slope": float(phi_prime(0.0)), "difference": difference}
+
+
+def part_b(run: Run) -> dict[str, Any]:
+    """the forward equations against a loop over points and neurons"""
+    x, _ = draw_points(run.args.seed)
+    network = draw_network(run.args.seed, sigma=1.0)
+    W, b, U, c = network
+    f = []
+    for x1, x2 in x.T.tolist():
+        v_f = c.item()
+        for (w1, w2), (bias,), weight in zip(W.tolist(), b.tolist(), U[0].tolist()):
+            v_f += weight / (1 + math.exp(-5 * (w1 * x1 + w2 * x2 + bias)))
+        f.append(1 / (1 + math.exp(-5 * v_f)))
+    difference = float(np.abs(forward(network, x).f - f).max())
+    print(f"  f at {POINTS:,} points: off the loop's by at most {difference:.1e}")
+    return {"difference": difference}
+
+
+def part_c(run: Run) -> dict[str, Any]:
+    """the backward equations against finite differences"""
+    x, y = draw_points(run.args.seed)
+    network = draw_network(run.args.seed, sigma=1.0)  # far from symmetric, and φ′ not flat
+    gradient = backward(network, x, y, forward(network, x))
+    h = 1e-6
+    results = {}
+    for name, weight, grad in zip(network._fields, network, gradient):
+        differences = np.empty_like(weight)
+        for i in np.ndindex(*weight.shape):
+            sides = []
+            for sign in (1, -1):
+                weight[i] += sign * h
+                sides.append(((forward(network, x).f - y) ** 2).mean())
+                weight[i] -= sign * h
+            differences[i] = (sides[0] - sides[1]) / (2 * h)
+        results[name] = float(np.abs(differences - grad).max())
+        print(f"  ∇_{name}: largest entry {np.abs(grad).max():.4f}, off finite differences by at "
+              f"most {results[name]:.1e}")  # fmt: skip
+    return results
+
+
+def part_d(run: Run) -> dict[str, Any]:
+    """the handout's training: one point at a time, η = 0.01, 100 epochs"""
+    own = handout_setting(run)
+    students = train_students((own,), list_seeds(run))[own]
+    row = evaluate(run, own, "the handout's setting", students)
+    median = np.median(students.mse, axis=1)
+    for epoch in sorted({1, *range(10, len(median) + 1, 10), len(median)}):
+        print(f"  epoch {epoch:>4}  MSE {median[epoch - 1]:.4f} (median)")
+    run.save("d_mse", figures.plot_mse({"the handout's setting": students.mse}))
+    return row | {"curve": median.tolist()}
+
+
+def part_e(run: Run) -> dict[str, Any]:
+    """the first seed's student beside its teacher: 3D scatter plots, and the boundary"""
+    own = handout_setting(run)
+    student = pick(train_students((own,), list_seeds(run))[own].networks, 0)
+    x, y = draw_points(run.args.seed)
+    f = forward(student, x).f
+    panels = {"student": (*x, f[0]), "teacher": (*x, y[0])}
+    title = f"{POINTS:,} points after {own.epochs} epochs"
+    run.save("e_scatter", plots.scatter_3d(panels, ("x₁", "x₂", "f(x₁, x₂)"), title))
+    grid = figures.GRID
+    surfaces = {"student": forward(student, grid).f, "teacher": teacher(grid)}
+    run.save("e_boundary", figures.plot_boundaries(surfaces))
+    results = {
+        "mse": float(((f - y) ** 2).mean()),
+        "agreement": float(measure_agreement(f, y)),
+        "positive": float(y.mean()),
+        "f_min": float(f.min()),
+        "f_max": float(f.max()),
+    }
+    print(f"  MSE {results['mse']:.4f}, agreement {results['agreement']:.2%} on its own points, "
+          f"f from {results['f_min']:.4f} to {results['f_max']:.4f}")  # fmt: skip
+    return results
+
+
 def part_f(run: Run) -> dict[str, Any]:
     """all eight hacks, each alone against the handout's setting, and the best combination"""
-    own = base(run)
-    students, row = measure(run, own, own.label(own))
-    surface = forward(first(students.network), figures.GRID, own.a).f
-    results: dict[str, Any] = {"base": row}
-    for name, settings in hacks(own, POINTS).items():
+    own, seeds = handout_setting(run), list_seeds(run)
+    hacks = list_hacks(own, POINTS)
+    others = tuple(setting for settings in hacks.values() for setting in settings)
+    students = train_students((own,), seeds) | train_students(others, seeds)
+    results = {"base": evaluate(run, own, own.make_label(own), students[own])}
+    for name, settings in hacks.items():
         print(f"  {TITLES[name]}")
-        histories = {own.label(own): students.mse}
-        surfaces = {own.label(own): surface}
-        for setting in settings:
-            label = setting.label(own)
-            hacked, results[setting.key(own)] = measure(run, setting, label)
-            histories[label] = hacked.mse
-            surfaces[label] = forward(first(hacked.network), figures.GRID, setting.a).f
-        run.save(f"f_{name}", figures.hack_figure(TITLES[name], histories, surfaces))
+        histories, surfaces = {}, {}
+        for setting in (own, *settings):
+            label, (networks, mse) = setting.make_label(own), students[setting]
+            histories[label] = mse
+            surfaces[label] = forward(pick(networks, 0), figures.GRID, setting.a).f
+            if setting != own:
+                key = setting.make_key(own)
+                results[key] = evaluate(run, setting, label, students[setting])
+        run.save(f"f_{name}", figures.plot_hack(TITLES[name], histories, surfaces))
     return results
 
 
-def part_teacher(run: Run) -> dict[str, Any]:
-    """whether the students found the teacher's weights, up to the network's symmetries"""
-    own = base(run)
-    best = hacks(own, POINTS)["best"][1]  # with as many hidden neurons as the teacher
-    x, y = draw_points(run.args.seed + SEEDS, FRESH)
-    results: dict[str, Any] = {}
-    pictures = {}
-    for name, setting in {"base": own, "best": best}.items():
-        stack = trained(setting, seeds(run)).network
-        aligned = [align(Network(*weights), TEACHER) for weights in zip(*stack)]
-        pictures[setting.label(own)] = np.stack([lines(network) for network in aligned])
-        rows = [compare(network, TEACHER, setting.a) for network in aligned]
-        # The student with the teacher's u for φ: v and 0 are compared, and a does not matter.
-        for row, network in zip(rows, aligned):
-            row["as_steps"] = float((teacher(x, network) == y).mean())
-        results[name] = {"seeds": rows}
-        for key in rows[0]:
-            size = np.median(np.abs([row[key] for row in rows]), axis=0)  # per neuron, over seeds
-            results[name][key] = size.tolist()
-        print(f"  {setting.label(own)}: medians over the seeds of the sizes")
-        for key in rows[0]:
-            print(f"    {key:<9} {np.round(results[name][key], 4)}")
-    run.save("teacher_lines", figures.lines_figure(pictures, lines(TEACHER)))
-    return results
-
-
-PARTS = {
-    "a": part_a,
-    "c": part_c,
-    "d": part_d,
-    "e": part_e,
-    "f": part_f,
-    "teacher": part_teacher,
-}
+PARTS = {"a": part_a, "b": part_b, "c": part_c, "d": part_d, "e": part_e, "f": part_f}
 
 
 def main(argv: list[str] | None = None) -> int:
-    return run_parts("hw5/backprop", __doc__, PARTS, argv, mnist=False, epochs=100, lr=0.01)
+    return run_parts("hw5/backprop", __doc__, PARTS, argv, needs="numpy", epochs=100, lr=0.01)
 
 
 if __name__ == "__main__":

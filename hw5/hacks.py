@@ -1,8 +1,22 @@
-"""HW5 Q2 (f): the eight hacks, as changes of the handout's setting."""
+"""HW5 Q2 (f): the eight hacks as changes of the handout's setting, and students trained with them.
 
+A setting is trained with five seeds, each with its own points and its own start. Settings with the
+same number of hidden neurons, batch size and epochs are trained side by side, as one stack: for
+matrices as small as 3 × 2, calling NumPy takes the time, and a call for 90 networks takes hardly
+longer than a few calls for one.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
+from common.run import UserError, progress
+from hw5.network import Network, draw_network, draw_points, pick, sgd, stack
+
+import numpy as np
+
+SEEDS = 5  # students behind each median and range
 SIGNS = {
     "eta": "η",
     "a": "a",
@@ -15,7 +29,7 @@ SIGNS = {
 
 
 @dataclass(frozen=True)
-class Setting:
+class Hyperparameters:
     """How a student is built and trained; the defaults are the handout's.
 
     Attributes:
@@ -36,28 +50,29 @@ class Setting:
     sigma: float = 0.1
     patience: int = 0
 
-    def changes(self, base: "Setting") -> dict[str, Any]:
-        """What differs from `base`."""
-        names = (field.name for field in fields(self))
-        return {name: getattr(self, name) for name in names
-                if getattr(self, name) != getattr(base, name)}  # fmt: skip
+    def list_changes(self, base: "Hyperparameters") -> dict[str, Any]:
+        """What differs from `base`: name → value."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if value != getattr(base, name)}
 
-    def key(self, base: "Setting") -> str:
+    def make_key(self, base: "Hyperparameters") -> str:
         """Its name in summary.json, as "eta_0.1_patience_1"."""
-        return "_".join(f"{k}_{v:g}" for k, v in self.changes(base).items()) or "base"
+        return "_".join(f"{k}_{v:g}" for k, v in self.list_changes(base).items()) or "base"
 
-    def label(self, base: "Setting") -> str:
+    def make_label(self, base: "Hyperparameters") -> str:
         """Its name for a reader, as "η = 0.1, T = 1"."""
-        changes = self.changes(base).items()
+        changes = self.list_changes(base).items()
         return ", ".join(f"{SIGNS[k]} = {v:,g}" for k, v in changes) or "the handout's setting"
 
 
-def hacks(base: Setting, points: int) -> dict[str, list[Setting]]:
-    """The settings of each hack, in the handout's order, and combinations of them. [hw5 2f]
+def list_hacks(base: Hyperparameters, points: int) -> dict[str, list[Hyperparameters]]:
+    """The settings of each hack, in the handout's order, and "best": combinations of them.
 
     Args:
         base: the setting that each hack changes.
-        points: the number of training points: the batch of full gradient descent.
+        points: the number of training points, which is the batch of full gradient descent.
+
+    Source: handout 2(f).
     """
     epochs = base.epochs
     changes: dict[str, list[dict[str, Any]]] = {
@@ -90,3 +105,75 @@ def hacks(base: Setting, points: int) -> dict[str, list[Setting]]:
         ],
     }
     return {name: [replace(base, **change) for change in rows] for name, rows in changes.items()}
+
+
+class Students(NamedTuple):
+    """Students after training: a stack of s networks, and the MSE after each epoch, (epochs, s)."""
+
+    networks: Network
+    mse: np.ndarray
+
+
+@cache  # the parts of a script look at the same students
+def train_students(
+    settings: tuple[Hyperparameters, ...], seeds: tuple[int, ...]
+) -> dict[Hyperparameters, Students]:
+    """Train one student for each setting and seed.
+
+    Returns:
+        setting → its students, one for each seed; both in the order given.
+    """
+    alike: dict[tuple[int, ...], list[Hyperparameters]] = {}
+    for setting in settings:
+        shape = (setting.hidden, setting.batch_size, setting.epochs)
+        alike.setdefault(shape, []).append(setting)
+    students = {}
+    for group in alike.values():
+        students |= train_side_by_side(group, seeds)
+    return {setting: students[setting] for setting in settings}
+
+
+def train_side_by_side(
+    settings: Sequence[Hyperparameters], seeds: Sequence[int]
+) -> dict[Hyperparameters, Students]:
+    """As `train_students`, for k settings that differ only in η, a, σ and T, as one stack (k, s).
+
+    Raises:
+        UserError: an MSE is no longer finite.
+    """
+    first = settings[0]
+    x, y = (np.stack(arrays) for arrays in zip(*map(draw_points, seeds)))  # (s, 2, N), (s, 1, N)
+    networks = stack(
+        [
+            stack([draw_network(seed, first.hidden, setting.sigma) for seed in seeds])
+            for setting in settings
+        ]
+    )  # W (k, s, h, 2)
+    eta, a, patience = (
+        np.array([getattr(setting, name) for setting in settings])[:, None, None, None]
+        for name in ("eta", "a", "patience")
+    )  # (k, 1, 1, 1)
+    epochs = sgd(networks, x, y, eta, first.epochs, first.batch_size, a, patience)
+    text = f"epochs, {len(settings) * len(seeds)} students, {first.hidden} hidden"
+    history = []
+    with np.errstate(over="ignore", invalid="ignore"):  # the error below says it, once
+        for mse in progress(epochs, text, first.epochs):  # (k, s)
+            history.append(mse)
+            for setting, finite in zip(settings, np.isfinite(mse).all(axis=1)):
+                if not finite:
+                    raise UserError(f"argument --lr: with η = {setting.eta:g} the MSE is not "
+                                    f"finite after epoch {len(history)}; take a smaller "
+                                    "one")  # fmt: skip
+    mse = np.stack(history, axis=1)  # (k, epochs, s)
+    return {setting: Students(pick(networks, i), mse[i]) for i, setting in enumerate(settings)}
+
+
+def measure_agreement(f: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The share of the points at which f (…, 1, n), rounded, is the label y (1, n)."""
+    return ((f >= 0.5) == (y == 1)).mean((-2, -1))
+
+
+def median_and_range(name: str, values: np.ndarray) -> dict[str, float]:
+    """The median, the smallest and the largest of the values, as NAME_median, …_min and …_max."""
+    found = {"median": np.median(values), "min": values.min(), "max": values.max()}
+    return {f"{name}_{statistic}": float(value) for statistic, value in found.items()}

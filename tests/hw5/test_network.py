@@ -4,13 +4,7 @@ import math
 import warnings
 from decimal import Decimal, localcontext
 
-import numpy as np
-import pytest
-import torch
-
-from hw5.backprop import agreement
-from hw5.hacks import Setting, hacks
-from hw5.student import (
+from hw5.network import (
     Network,
     backward,
     draw_network,
@@ -18,23 +12,28 @@ from hw5.student import (
     forward,
     phi,
     phi_prime,
+    pick,
     sgd,
+    stack,
     teacher,
-    trained,
 )
 
+import numpy as np
+import pytest
+import torch
 
-def random_batch(n=7, stack=()):
+
+def random_batch(n=7, *front):
     rng = np.random.default_rng(5)
-    x = rng.uniform(-2, 2, (*stack, 2, n))
-    return x, rng.integers(0, 2, (*stack, 1, n)).astype(float)
+    x = rng.uniform(-2, 2, (*front, 2, n))
+    return x, rng.integers(0, 2, (*front, 1, n)).astype(float)
 
 
-def random_network(hidden=4, stack=()):
+def random_network(hidden=4, *front):
     """Weights far from symmetric, and not so large that φ′ is flat."""
     rng = np.random.default_rng(6)
     shapes = [(hidden, 2), (hidden, 1), (1, hidden), (1, 1)]
-    return Network(*(0.5 * rng.standard_normal((*stack, *shape)) for shape in shapes))
+    return Network(*(0.5 * rng.standard_normal((*front, *shape)) for shape in shapes))
 
 
 class TorchStudent:
@@ -70,6 +69,21 @@ def test_phi_never_overflows():
         z, slope = phi(v, 5.0), phi_prime(v, 5.0)
     np.testing.assert_allclose(z, [0, 0, 0, 1, 1, 1], atol=1e-300)
     np.testing.assert_array_equal(slope, 0)
+
+
+def test_a_is_5_where_none_is_named():
+    v, (x, y) = np.linspace(-1, 1, 11), random_batch()
+    assert phi(0.3) == pytest.approx(1 / (1 + math.exp(-1.5)), rel=1e-12)
+    assert phi_prime(0.0) == 1.25
+    np.testing.assert_array_equal(phi(v), phi(v, 5.0))
+    np.testing.assert_array_equal(phi_prime(v), phi_prime(v, 5.0))
+    network, other = random_network(), random_network()
+    for own, expected in zip(forward(network, x), forward(network, x, 5.0)):
+        np.testing.assert_array_equal(own, expected)
+    at = forward(network, x)
+    for own, expected in zip(backward(network, x, y, at), backward(network, x, y, at, 5.0)):
+        np.testing.assert_array_equal(own, expected)
+    assert list(sgd(network, x, y, 0.3, 2)) == list(sgd(other, x, y, 0.3, 2, a=5.0))
 
 
 @pytest.mark.parametrize("a", [1.0, 5.0, 20.0])
@@ -122,10 +136,10 @@ def test_backward_is_the_finite_difference():
 
 
 def test_a_stack_is_its_networks_one_by_one():
-    network, (x, y) = random_network(stack=(3,)), random_batch(stack=(3,))
+    network, (x, y) = random_network(4, 3), random_batch(7, 3)
     gradient = backward(network, x, y, forward(network, x, 5.0), 5.0)
     for s in range(3):
-        one = Network(*(weight[s] for weight in network))
+        one = pick(network, s)
         expected = backward(one, x[s], y[s], forward(one, x[s], 5.0), 5.0)
         for own, weight in zip(gradient, expected):
             np.testing.assert_allclose(own[s], weight, rtol=1e-12)
@@ -137,8 +151,7 @@ def test_sgd_is_torchs_in_the_points_order(batch_size):
     network = random_network()
     student = TorchStudent(network)
     optimizer = torch.optim.SGD(student.weights, lr=0.3)
-    setting = Setting(eta=0.3, epochs=3, batch_size=batch_size)
-    for mse in sgd(network, x, y, setting):
+    for mse in sgd(network, x, y, 0.3, 3, batch_size):
         for i in range(0, 23, batch_size):
             optimizer.zero_grad()
             student.loss(x[:, i : i + batch_size], y[:, i : i + batch_size], 5.0).backward()
@@ -151,9 +164,8 @@ def test_sgd_is_torchs_in_the_points_order(batch_size):
 def test_the_order_of_the_points_matters():
     x, y = random_batch(23)
     there, back = random_network(), random_network()
-    setting = Setting(eta=0.3, epochs=1)
-    list(sgd(there, x, y, setting))
-    list(sgd(back, x[:, ::-1], y[:, ::-1], setting))
+    list(sgd(there, x, y, 0.3, 1))
+    list(sgd(back, x[:, ::-1], y[:, ::-1], 0.3, 1))
     assert np.abs(there.W - back.W).max() > 1e-3  # so that the test above tells orders apart
 
 
@@ -161,12 +173,11 @@ def test_the_order_of_the_points_matters():
 @pytest.mark.parametrize("eta", [0.1, 0.3])  # rises in a row, and single ones
 def test_eta_falls_exactly_when_the_mse_rises(eta, patience):
     x, y = draw_points(0, 60)
-    setting = Setting(eta=eta, epochs=30, patience=patience)
     network, naive = draw_network(0), draw_network(0)
-    history = [float(mse) for mse in sgd(network, x, y, setting)]
+    history = [float(mse) for mse in sgd(network, x, y, eta, 30, patience=patience)]
     rises, falls = 0, 0
     for epoch in range(30):
-        (mse,) = sgd(naive, x, y, Setting(eta=eta, epochs=1))
+        (mse,) = sgd(naive, x, y, eta, 1)
         assert history[epoch] == float(mse)
         rises = rises + 1 if epoch and history[epoch] > history[epoch - 1] else 0
         if patience and rises == patience:
@@ -176,20 +187,38 @@ def test_eta_falls_exactly_when_the_mse_rises(eta, patience):
 
 
 def test_each_network_of_a_stack_has_its_own_eta():
-    setting = Setting(eta=0.5, epochs=12, a=10.0, batch_size=5, patience=1)
-    together = trained(setting, (0, 1, 2))
+    """Side by side, with η, a and T of their own, the networks train as each does alone."""
+    x, y = random_batch(40, 3)
+    own = [(0.5, 10.0, 1), (0.7, 5.0, 2), (0.5, 8.0, 0)]
+    eta, a, patience = (np.array(values)[:, None, None] for values in zip(*own))
+    together, alone = random_network(3, 3), random_network(3, 3)
+    history = np.array(list(sgd(together, x, y, eta, 25, 5, a, patience)))
+    assert history.shape == (25, 3)
     for s in range(3):
-        alone = trained(setting, (s,))
-        np.testing.assert_allclose(alone.mse[:, 0], together.mse[:, s], rtol=1e-9)
-    rises = [tuple(np.diff(together.mse[:-1, s]) > 0) for s in range(3)]
-    assert len(set(rises)) > 1  # they were not lowered together
+        eta_s, a_s, patience_s = own[s]
+        expected = list(sgd(pick(alone, s), x[s], y[s], eta_s, 25, 5, a_s, patience_s))
+        np.testing.assert_allclose(history[:, s], expected, rtol=1e-9)
+    for weights, expected in zip(together, alone):
+        np.testing.assert_allclose(weights, expected, rtol=1e-8)
+    rises = np.diff(history, axis=0) > 0
+    assert len({tuple(column) for column in rises.T}) == 3  # so they were not lowered together
+    assert (eta.ravel() == [0.5, 0.7, 0.5]).all()  # the caller's array is as before
+
+
+def test_stack_and_pick_are_inverse():
+    networks = [draw_network(seed) for seed in range(3)]
+    stacked = stack(networks)
+    assert [weights.shape for weights in stacked] == [(3, 3, 2), (3, 3, 1), (3, 1, 3), (3, 1, 1)]
+    for i, network in enumerate(networks):
+        for weights, expected in zip(pick(stacked, i), network):
+            np.testing.assert_array_equal(weights, expected)
 
 
 def test_zeros_stay_symmetric():
     x, y = draw_points(0)
     network = draw_network(0, sigma=0.0)
     assert not any(weight.any() for weight in network)
-    list(sgd(network, x, y, Setting(eta=0.1, epochs=2)))
+    list(sgd(network, x, y, 0.1, 2))
     assert np.abs(network.W).min() > 1e-3
     for rows in (network.W, network.b, network.U.T):
         np.testing.assert_array_equal(rows, np.broadcast_to(rows[0], rows.shape))
@@ -199,8 +228,8 @@ def test_steepness_is_another_eta_and_sigma():
     """φ(a·v) with weights w is φ(v) with weights a·w: a is but a scale of σ, and a² of η."""
     x, y = draw_points(0, 100)
     steep, flat = draw_network(0, sigma=0.1), draw_network(0, sigma=0.2)
-    steep_mse = list(sgd(steep, x, y, Setting(a=10.0, eta=0.02, epochs=5)))
-    flat_mse = list(sgd(flat, x, y, Setting(a=5.0, eta=0.08, epochs=5)))
+    steep_mse = list(sgd(steep, x, y, 0.02, 5, a=10.0))
+    flat_mse = list(sgd(flat, x, y, 0.08, 5, a=5.0))
     np.testing.assert_allclose(steep_mse, flat_mse, rtol=1e-9)
     np.testing.assert_allclose(2 * steep.W, flat.W, rtol=1e-8)
 
@@ -225,11 +254,9 @@ def test_draws_are_the_handouts():
         assert weights.std() == pytest.approx(0.1, rel=0.05)
         assert abs(weights.mean()) < 0.01
     np.testing.assert_array_equal(draw_network(2).W, draw_network(2).W)
-
-
-def test_a_student_learns():
-    best = hacks(Setting(epochs=40), 1000)["best"][2]
-    students = trained(best, (0,))
-    x, y = draw_points(9, 10_000)
-    assert students.mse[-1, 0] < 0.02
-    assert agreement(forward(students.network, x, best.a).f, y)[0] > 0.97
+    assert [w.shape for w in draw_network(2)] == [(3, 2), (3, 1), (1, 3), (1, 1)]
+    assert draw_network(2).W.std() < 0.2  # σ = 0.1
+    assert (draw_network(2).W != draw_network(3).W).all()
+    # the points and the start come from streams of their own
+    same = np.random.default_rng(2).standard_normal(6)
+    assert (draw_network(2).W.ravel() != 0.1 * same).all()
