@@ -7,11 +7,6 @@ scikit-learn's estimator.
 from collections.abc import Callable
 from functools import partial
 
-import torch
-from sklearn.cluster import KMeans as LloydOfSklearn
-from sklearn.cluster import MiniBatchKMeans
-from torch import nn
-
 from bench.trainings import Contender, Group, Work, initial_centers, make_trainings
 from bench.tutorial import Images
 from common.data import Batches
@@ -19,6 +14,11 @@ from common.layers import Dropout, Upsample
 from hw7.clustering import lloyd
 from hw7.kmeans import ETA
 from hw7.kmeans_gradient import train_by_gradient
+
+import torch
+from sklearn.cluster import KMeans as LloydOfSklearn
+from sklearn.cluster import MiniBatchKMeans
+from torch import nn
 
 EPOCHS = 10  # the handout's
 SIDE_BY_SIDE = 5  # runs by hand, as there are starts in HW7 Q1 (c)

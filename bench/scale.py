@@ -14,9 +14,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-
 from common.data import Batches, Split
 from common.loop import fit
 from common.run import Run, UserError, run_parts
@@ -26,6 +23,9 @@ from hw7.autoencoder import Autoencoder, negative_elbo, squared_code_norm
 from hw7.clustering import initial_centers
 from hw7.kmeans import ETA, ArgmaxKMeans, KMeans, mean_over_pixels
 from hw7.vae import reconstruction_error
+
+import torch
+from torch import Tensor, nn
 
 SEEDS = 3
 KMEANS_EPOCHS = 10

@@ -15,14 +15,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-
 from bench.contenders import CONTENDERS
 from bench.trainings import Group
 from bench.tutorial import Images, load_quietly
 from bench.variants import VARIANTS
 from common.run import Run
 from common.runtime.cpu import prepare_cpu
+
+import torch
 
 LAUNCHER = """
 import resource, subprocess, sys

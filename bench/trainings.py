@@ -9,11 +9,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
-from torch.utils.data import DataLoader
-
 from bench.tutorial import Images, use_torch_layers
 from common.data import Batches, Split
 from common.loop import train_loop
@@ -21,6 +16,11 @@ from hw6.cnn import CNN
 from hw7.autoencoder import Autoencoder, negative_elbo
 from hw7.clustering import digit_images
 from hw7.kmeans import ETA, KMeans, mean_over_pixels
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader
 
 Work = Callable[[], Any]
 

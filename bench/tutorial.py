@@ -9,15 +9,15 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from common.data import Mnist, Split, load_mnist
+from common.layers import Dropout, Upsample
+from common.runtime.fetch import DATA, MNIST_MD5
+
 import torch
 from torch import nn
 from torch.utils.data import Dataset, Subset
 from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
-
-from common.data import Mnist, Split, load_mnist
-from common.layers import Dropout, Upsample
-from common.runtime.fetch import DATA, MNIST_MD5
 
 
 class Images(NamedTuple):

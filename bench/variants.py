@@ -5,10 +5,6 @@ bench/README.md says what came of each. A test holds them against the layers the
 
 from collections.abc import Callable
 
-import torch
-from torch import Tensor, nn
-from torch.nn.functional import conv2d, pad, pixel_shuffle, unfold
-
 from bench.trainings import Contender, Group, Training, Work, make_kmeans, make_trainings
 from bench.tutorial import Images, use_torch_layers
 from common.data import Batches
@@ -17,6 +13,10 @@ from hw7.autoencoder import Autoencoder
 from hw7.clustering import BETA
 from hw7.kmeans import KMeans
 from hw7.kmeans_gradient import gradient
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, pad, pixel_shuffle, unfold
 
 
 class AddmmKMeans(KMeans):

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 from common.plots import Figure
 from common.runtime.canvas import render_png
 from common.runtime.errors import UserError
+from common.runtime.main import run_session
 from common.runtime.progress import progress
-from common.runtime.session import Session, run_session
+from common.runtime.session import Session
 
 if TYPE_CHECKING:  # torch takes seconds, and a script of NumPy does without
     from common.data import Batches, Mnist, Split

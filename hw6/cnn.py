@@ -16,17 +16,17 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
-import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
-
 from common import plots
 from common.data import EVAL_BATCH_SIZE, Batches, Mnist
 from common.layers import Dropout
 from common.loop import fit
 from common.run import Run, run_parts
 from hw6.tsne import show_tsne
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 LR = 0.1
 TOP_ERRORS = 20  # images in the figure of the most confident errors

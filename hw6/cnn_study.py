@@ -17,11 +17,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
-import torch
-
 from common import plots
 from common.run import Run, UserError, run_parts
 from hw6.cnn import CNN, LR, train
+
+import torch
 
 SEEDS = 3
 OPTIONS: dict[str, dict[str, Any]] = {

@@ -3,12 +3,12 @@
 import importlib.util
 from typing import Any
 
+from common import plots
+from common.run import Run
+
 import numpy as np
 import torch
 from torch import Tensor
-
-from common import plots
-from common.run import Run
 
 PERPLEXITY = 30  # about how many neighbors t-SNE keeps near each image
 

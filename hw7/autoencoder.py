@@ -18,11 +18,6 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
-import torch
-from torch import Tensor, nn
-from torch.nn.functional import mse_loss
-from torch.optim.lr_scheduler import CosineAnnealingLR
-
 from common import plots
 from common.layers import Dropout, Upsample
 from common.run import Run, run_parts
@@ -31,6 +26,11 @@ from hw7.mixture import decode, sample_codes, use_seed
 from hw7.pictures import SHOWN, save_pictures
 from hw7.sketch import sketch
 from hw7.vae import PIXELS, VAE, calibrated_loss, kl_divergence, reconstruction_error
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import mse_loss
+from torch.optim.lr_scheduler import CosineAnnealingLR
 
 ADAM_LR = 1e-3  # (c)'s
 
@@ -151,7 +151,10 @@ def part_c(run: Run) -> dict[str, Any]:
         model, calibrated_loss, optimizer, metrics, scheduler, name="c_model", epochs=epochs
     )
     terms = {
-        "loss": ("Negative ELBO: KL + 392 ln v, times 2/816", "per entry, of 816, up to a constant"),
+        "loss": (
+            "Negative ELBO: KL + 392 ln v, times 2/816",
+            "per entry, up to a constant",
+        ),
         "divergence": ("KL of the codes' distribution from N(0, I)", "nats per image"),
         "error": ("‖x − f‖²", "squared error of 784 pixels, per image"),
     }

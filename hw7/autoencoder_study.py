@@ -22,10 +22,6 @@ from weakref import WeakKeyDictionary
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
-import torch
-from torch import nn
-from torch.optim.lr_scheduler import CosineAnnealingLR
-
 from common import plots
 from common.data import Batches
 from common.loop import fit
@@ -34,6 +30,10 @@ from hw7.autoencoder import ADAM_LR, Autoencoder
 from hw7.mixture import decode, sample_codes
 from hw7.quality import FrechetEvaluator, evaluate_run
 from hw7.vae import VAE, calibrated_loss, reconstruction_error, variational_loss
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import CosineAnnealingLR
 
 SEEDS = 3
 SHOWN = 10  # digits of each variant in a figure

@@ -90,12 +90,12 @@ def lloyd(x0: Tensor, centers: Tensor, max_iter: int = 500) -> tuple[Tensor, int
         change = one_hot(assign(x0, centers), len(centers)).to(x0.dtype) - cells  # 1, 0 or −1
         moved = change.any(1).nonzero()[:, 0]
         if not len(moved):
-            break
+            return centers, iteration
         cells += change
         sums += change[moved].T @ x0[moved]  # soon few images move: faster than all sums anew
         sizes = cells.sum(0)[:, None]  # (k, 1)
         centers = torch.where(sizes > 0, sums / sizes, centers)
-    return centers, iteration
+    return centers, max_iter
 
 
 # Initial centers: functions of images (N, d), their labels (N,) and a random generator on the CPU.

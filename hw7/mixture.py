@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-import torch
-from torch import Tensor, nn
-
 from common.data import EVAL_BATCH_SIZE
 from hw7.clustering import assign, lloyd
+
+import torch
+from torch import Tensor, nn
 
 GAUSSIANS = 50  # in the mixture
 

@@ -1,11 +1,11 @@
 """HW7 Q2: figures of what an autoencoder generates, reconstructs, and has between two codes."""
 
-import torch
-from torch import Tensor, nn
-
 from common import plots
 from common.run import Run
 from hw7.mixture import decode, use_seed
+
+import torch
+from torch import Tensor, nn
 
 SHOWN = 20  # digits in a figure
 COLUMNS = 10  # of a figure

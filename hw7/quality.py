@@ -6,13 +6,13 @@
 n images, of pixels from 0 to 1.
 """
 
-import torch
-from torch import Tensor, nn
-
 from common.data import Mnist
 from common.frechet import frechet_distance
 from hw6.cnn import CNN, evaluate, train
 from hw7.mixture import decode, sample_codes, use_seed
+
+import torch
+from torch import Tensor, nn
 
 SURE = 0.9  # the probability above which the network is sure
 

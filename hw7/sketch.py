@@ -1,9 +1,9 @@
 """HW7 Q2 (a): the block sketch of an autoencoder, drawn from the model's own layers and shapes."""
 
+from common import plots
+
 import torch
 from torch import Tensor, nn
-
-from common import plots
 
 POINTWISE = (nn.ReLU, nn.Sigmoid, nn.BatchNorm1d, nn.BatchNorm2d, nn.Dropout)
 WIDTH, HEIGHT, STEP = 4.4, 0.72, 1.25  # of a box; from one box to the next

@@ -3,11 +3,11 @@ from collections import defaultdict
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-import pytest
-import torch
-
 from common.data import Mnist, load_mnist
 from common.run import Run
+
+import pytest
+import torch
 
 if TYPE_CHECKING:
     from bench.ways import Images

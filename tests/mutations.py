@@ -3,10 +3,12 @@
     python -m tests.mutations            all of them: a table, and exit status 1 if one survives
     python -m tests.mutations hw7        those of the files that begin so
     python -m tests.mutations --passed   all, where the tests are known to pass
+    python -m tests.mutations --every 9  each ninth of the list, for a quick look
 
 Each folder's list stands beside its tests, as MUTATIONS in tests/FOLDER/mutations.py: (file, text,
 text instead). A mutation is applied to a copy of the project, and the tests of the mutated module
-must fail: tests/hw7/test_kmeans.py for hw7/kmeans.py. Before, without a mutation, they must pass.
+must fail: tests/hw7/test_kmeans.py for hw7/kmeans.py, unless the list's TESTS names others. Before,
+without a mutation, they must pass.
 """
 
 import argparse
@@ -29,12 +31,17 @@ CONTEXT = get_context("forkserver" if "forkserver" in get_all_start_methods() el
 SLOW = ["torch", "torch._dynamo", "torchvision.datasets", "matplotlib.figure", "sklearn.cluster"]
 
 
-def load_mutations() -> list[tuple[str, str, str]]:
-    found = []
+def load_mutations() -> tuple[list[tuple[str, str, str]], dict[str, str]]:
+    """All lists as one, and the test module of each file that is tested through another's."""
+    found, tests = [], {}
     for path in sorted((ROOT / "tests").glob("*/**/mutations*.py")):
-        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        found += importlib.import_module(name).MUTATIONS
-    return found
+        module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+        found += module.MUTATIONS
+        tests |= getattr(module, "TESTS", {})
+    return found, tests
+
+
+MUTATIONS, TESTS = load_mutations()
 
 
 def passes(file: str, source: str) -> bool:
@@ -46,7 +53,8 @@ def passes(file: str, source: str) -> bool:
             ignore = shutil.ignore_patterns("results", "__pycache__")
             shutil.copytree(ROOT / name, copy / name, ignore=ignore)
         (copy / file).write_text(source, encoding="utf-8")
-        test = f"tests/{Path(file).parent.as_posix()}/test_{Path(file).stem}.py"
+        own = f"tests/{Path(file).parent.as_posix()}/test_{Path(file).stem}.py"
+        test = TESTS.get(file, own)
         process = CONTEXT.Process(target=run_tests, args=(folder, test))
         process.start()
         process.join()
@@ -75,8 +83,12 @@ def main() -> int:
     parser = argparse.ArgumentParser("tests.mutations", description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="*", help="how the files' names begin; default: all")
     parser.add_argument("--passed", action="store_true", help="the tests have passed just now")
+    parser.add_argument(
+        "--every", type=int, default=1, help="1: the whole list; n: each n-th of it"
+    )
     args = parser.parse_args()
-    chosen = [each for each in load_mutations() if each[0].startswith(tuple(args.files) or "")]
+    chosen = [each for each in MUTATIONS if each[0].startswith(tuple(args.files) or "")]
+    chosen = chosen[:: args.every]
     sources = {file: (ROOT / file).read_text(encoding="utf-8") for file, _, _ in chosen}
     for file, old, _ in chosen:
         if (times := sources[file].count(old)) != 1:

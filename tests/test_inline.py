@@ -4,11 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from common.faults import UserError
 from common.inline import one_file
 from common.submission import tidied
+
+import pytest
+from common.faults import UserError
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 import re
 
-import pytest
-
 from tests.readme_numbers import NUMBER, ROOT, filled, readmes
+
+import pytest
 
 NAMES = [str(path.relative_to(ROOT)) for path in readmes()]
 

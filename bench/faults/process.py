@@ -22,10 +22,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from common import ROOT
+
 import torch
 from PIL import Image
-
-from common import ROOT
 
 EPOCH = r"^ +\d+  "  # the row that is printed after an epoch
 SAME = "the same bytes in the end"

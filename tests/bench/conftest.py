@@ -3,10 +3,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import Future
 
+from bench.tutorial import Images
+
 import pytest
 import torch
-
-from bench.tutorial import Images
 
 
 @pytest.fixture

@@ -1,6 +1,3 @@
-import pytest
-import torch
-
 from bench.contenders import CONTENDERS
 from bench.tutorial import Images
 from common.data import Batches
@@ -8,6 +5,9 @@ from common.layers import Dropout, Upsample
 from hw7.clustering import digit_images, inertia
 from hw7.kmeans import ETA
 from hw7.kmeans_gradient import train_by_gradient
+
+import pytest
+import torch
 
 
 @pytest.fixture

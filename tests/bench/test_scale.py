@@ -1,13 +1,13 @@
 from types import SimpleNamespace
 
-import pytest
-import torch
-
 from bench import scale
 from common.data import Batches, Mnist
 from common.runtime.parallel import ALONE
 from common.runtime.shards import ShardedBatches
 from hw7.kmeans import ETA, ArgmaxKMeans, KMeans, mean_over_pixels
+
+import pytest
+import torch
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 import contextlib
 import json
 
-import pytest
-
 from bench import speed
 from bench.contenders import SIDE_BY_SIDE
 from bench.speed import PARTS, measure_loop
 from bench.timing import describe_machine, measure_in_turn
+
+import pytest
 
 
 def test_the_loops_cost_is_over_the_bare_steps_in_one_process(monkeypatch):

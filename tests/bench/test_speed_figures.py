@@ -1,7 +1,7 @@
-import pytest
-
 from bench.speed_figures import ROWS, draw_growth, draw_speed
 from tests.bench.test_speed import results
+
+import pytest
 
 __all__ = ["results"]  # the fixture
 

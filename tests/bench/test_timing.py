@@ -1,13 +1,13 @@
 import os
 import resource
 
-import pytest
-
 from bench import timing
 from bench.contenders import CONTENDERS
 from bench.timing import measure_in_turn, measure_peak_memory
 from bench.trainings import Contender
 from bench.tutorial import Images
+
+import pytest
 
 
 @pytest.fixture

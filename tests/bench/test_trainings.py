@@ -1,13 +1,13 @@
 from types import SimpleNamespace
 
-import pytest
-import torch
-from torch import nn
-
 from bench.trainings import make_kmeans, make_trainings
 from bench.tutorial import Images, TutorialImages
 from common.layers import Dropout, Upsample
 from hw7.clustering import digit_images
+
+import pytest
+import torch
+from torch import nn
 
 
 @pytest.mark.parametrize("name", ["kmeans", "cnn", "cnn_regular", "autoencoder"])

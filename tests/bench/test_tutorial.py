@@ -1,11 +1,11 @@
 import gzip
 
-import torch
-
 from bench import tutorial
 from bench.tutorial import Images, TutorialImages, use_torch_layers
 from common.runtime.fetch import SAMPLE
 from hw7.autoencoder import Autoencoder
+
+import torch
 
 
 def test_the_tutorials_data_set_gives_the_same_images(sample):

@@ -1,7 +1,3 @@
-import pytest
-import torch
-from torch import nn
-
 from bench.trainings import make_kmeans
 from bench.variants import (
     VARIANTS,
@@ -12,6 +8,10 @@ from bench.variants import (
     UnfoldedConv,
 )
 from hw7.kmeans import KMeans, mean_over_pixels
+
+import pytest
+import torch
+from torch import nn
 
 LAYERS = [
     (UnfoldedConv, nn.Conv2d, (1, 20, 4), {}, (1, 28, 28)),

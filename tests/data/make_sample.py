@@ -8,10 +8,10 @@ contents, which `common/data.py` lists.
 
 import gzip
 
-import numpy as np
-
 from common.runtime.fetch import DATA, SAMPLE, find_or_download, md5
 from common.runtime.sources import format_idx, parse_idx
+
+import numpy as np
 
 PER_DIGIT = {"train": 100, "t10k": 20}
 

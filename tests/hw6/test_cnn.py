@@ -4,17 +4,17 @@ import io
 import json
 from pathlib import Path
 
-import numpy as np
-import pytest
-import torch
-from torch import nn
-
 from common.data import Batches, Mnist, Split
 from common.loop import fit
 from common.plots import Figure
 from common.run import Run
 from hw6 import cnn
 from hw6.cnn import CNN, accuracy, confusion_matrix, evaluate, layers, top_errors, train
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
 
 ARGUMENTS = ["--data", "sample", "--epochs", "3", "--seed", "4"]
 PLAIN = ["Conv2d", "ReLU", "Conv2d", "ReLU", "MaxPool2d", "Flatten", "Linear", "ReLU", "Linear"]

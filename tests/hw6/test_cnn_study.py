@@ -2,14 +2,14 @@ import json
 import statistics
 from pathlib import Path
 
-import pytest
-import torch
-
 from common.data import Mnist, Split
 from common.plots import Figure
 from hw6 import cnn_study
 from hw6.cnn import CNN, train
 from hw6.cnn_study import OPTIONS
+
+import pytest
+import torch
 
 
 def run_study(out: Path, *arguments: str) -> int:

@@ -1,10 +1,10 @@
 from itertools import product
 
+from hw6.conv_backward import backward, backward_1x1, forward
+
 import pytest
 import torch
 from torch.nn.functional import conv2d
-
-from hw6.conv_backward import backward, backward_1x1, forward
 
 # an activation and its derivative, written out
 ACTIVATIONS = {

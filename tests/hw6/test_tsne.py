@@ -1,10 +1,10 @@
 import importlib.util
 
+from hw6 import tsne
+
 import numpy as np
 import pytest
 import torch
-
-from hw6 import tsne
 
 pytest.importorskip("sklearn")
 LABELS = torch.arange(200) % 10

@@ -1,7 +1,7 @@
+from hw7.quality import FrechetEvaluator
+
 import pytest
 import torch
-
-from hw7.quality import FrechetEvaluator
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 """What a figure shows, as data."""
 
-import numpy as np
-
 from common.plots import Figure
+
+import numpy as np
 
 
 def images_of(figure: Figure) -> np.ndarray:

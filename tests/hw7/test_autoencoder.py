@@ -8,10 +8,6 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-import pytest
-import torch
-from torch import nn
-
 from common.data import Batches
 from common.loop import fit, test_loop, train_loop
 from common.run import Run
@@ -19,6 +15,10 @@ from hw7 import autoencoder
 from hw7.autoencoder import Autoencoder, generate, negative_elbo, squared_code_norm
 from hw7.mixture import decode, sample_codes
 from hw7.vae import VAE, reconstruction_error
+
+import pytest
+import torch
+from torch import nn
 
 ROOT = Path(__file__).parents[2]
 TERMS = {"code": squared_code_norm, "error": reconstruction_error}

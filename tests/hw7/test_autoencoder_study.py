@@ -2,11 +2,6 @@ import json
 import statistics
 from types import SimpleNamespace
 
-import numpy as np
-import pytest
-import torch
-from torch import nn
-
 from common.data import Batches, Mnist
 from common.loop import fit
 from common.run import Run
@@ -17,6 +12,11 @@ from hw7.mixture import decode, sample_codes
 from hw7.quality import evaluate_run
 from hw7.vae import VAE, calibrated_loss, variational_loss
 from tests.hw7.figures import images_of, row_titles_of
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
 
 CHANNELS_LAST = torch.channels_last
 PARTS = dict(study.PARTS)

@@ -1,10 +1,10 @@
-import numpy as np
-import pytest
-import torch
-
 from hw7.autoencoder import Autoencoder, generate
 from hw7.mixture import Mixture, decode, fit_mixture, sample_codes, use_seed
 from hw7.vae import VAE
+
+import numpy as np
+import pytest
+import torch
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,14 @@
 from types import SimpleNamespace
 
-import numpy as np
-import pytest
-import torch
-
 from hw7.autoencoder import Autoencoder
 from hw7.mixture import decode
 from hw7.pictures import interpolate, save_pictures
 from hw7.vae import VAE
 from tests.hw7.figures import images_of, row_titles_of, rows_of
+
+import numpy as np
+import pytest
+import torch
 
 
 @pytest.fixture(scope="module", params=[Autoencoder, lambda: VAE(Autoencoder(width=6))])

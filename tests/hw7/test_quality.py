@@ -1,9 +1,5 @@
 import math
 
-import numpy as np
-import pytest
-import torch
-
 from common.data import Split
 from common.frechet import frechet_distance
 from hw6.cnn import evaluate
@@ -11,6 +7,10 @@ from hw7 import quality
 from hw7.autoencoder import Autoencoder
 from hw7.mixture import decode, sample_codes
 from hw7.quality import FrechetEvaluator, evaluate_run
+
+import numpy as np
+import pytest
+import torch
 
 
 def test_the_numbers_are_those_of_its_network(evaluator, sample):

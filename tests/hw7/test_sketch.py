@@ -1,11 +1,11 @@
 import itertools
 
+from hw7.autoencoder import Autoencoder
+from hw7.sketch import DECODER, ENCODER, HEIGHT, WIDTH, describe_layer, list_stages, sketch
+
 import pytest
 import torch
 from torch import nn
-
-from hw7.autoencoder import Autoencoder
-from hw7.sketch import DECODER, ENCODER, HEIGHT, WIDTH, describe_layer, list_stages, sketch
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,3 @@
-import pytest
-import torch
-from torch import nn
-
 from common.data import Batches
 from common.loop import fit
 from hw7.autoencoder import Autoencoder, negative_elbo
@@ -13,6 +9,10 @@ from hw7.vae import (
     reconstruction_error,
     variational_loss,
 )
+
+import pytest
+import torch
+from torch import nn
 
 
 @pytest.fixture

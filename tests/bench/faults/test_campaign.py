@@ -3,10 +3,10 @@ import os
 import random
 from types import SimpleNamespace
 
-import pytest
-
 from bench.faults import campaign, damage, endings, kills
 from bench.faults.process import CheckFailed, Skipped
+
+import pytest
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="a campaign for Unix")
 

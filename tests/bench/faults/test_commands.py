@@ -1,10 +1,10 @@
 import os
 
-import pytest
-
 from bench.faults import commands
 from bench.faults.process import CheckFailed, finish, start
 from common.runtime.fetch import SAMPLE_MD5, md5
+
+import pytest
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="a campaign for Unix")
 

@@ -1,9 +1,9 @@
 import os
 
-import pytest
-
 from bench.faults import disk
 from bench.faults.process import SAME, CheckFailed
+
+import pytest
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="a campaign for Unix")
 

@@ -1,9 +1,9 @@
 import os
 
-import pytest
-
 from bench.faults import endings
 from bench.faults.process import SAME
+
+import pytest
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="a campaign for Unix")
 

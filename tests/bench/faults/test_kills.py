@@ -3,8 +3,6 @@ import random
 from functools import partial
 from types import SimpleNamespace
 
-import pytest
-
 from bench.faults import kills
 from bench.faults.process import (
     EPOCH,
@@ -15,6 +13,8 @@ from bench.faults.process import (
     wait_for_line,
 )
 from tests.bench.faults.conftest import TRAINING
+
+import pytest
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="a campaign for Unix")
 

@@ -1,10 +1,10 @@
 import os
 from types import SimpleNamespace
 
-import pytest
-
 from bench.faults import neighbors
 from bench.faults.process import SAME, CheckFailed
+
+import pytest
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="a campaign for Unix")
 

@@ -3,9 +3,6 @@ import os
 import subprocess
 import sys
 
-import pytest
-import torch
-
 from bench.faults.process import (
     SAME,
     CheckFailed,
@@ -15,6 +12,9 @@ from bench.faults.process import (
     has_leftover,
     read_contents,
 )
+
+import pytest
+import torch
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="a campaign for Unix")
 

@@ -1,10 +1,17 @@
 """Mutations of what makes a run robust, for tests/mutations.py."""
 
 PARALLEL, SHARDS = "common/runtime/parallel.py", "common/runtime/shards.py"
-SESSION, CHECKPOINT = "common/runtime/session.py", "common/runtime/checkpoint.py"
+SESSION, MAIN = "common/runtime/session.py", "common/runtime/main.py"
+CHECKPOINT = "common/runtime/checkpoint.py"
 FETCH, SOURCES = "common/runtime/fetch.py", "common/runtime/sources.py"
 FILES, SIGNALS = "common/runtime/files.py", "common/runtime/signals.py"
 CPU, DEVICE, RNG = "common/runtime/cpu.py", "common/runtime/device.py", "common/runtime/rng.py"
+
+TESTS = {
+    SESSION: "tests/common/test_run.py",
+    MAIN: "tests/common/test_run.py",
+    SHARDS: "tests/common/runtime/test_parallel.py",
+}
 
 MUTATIONS = [
     # several processes
@@ -44,12 +51,12 @@ MUTATIONS = [
     (SHARDS, "        if self.model is not None:\n", "        if False:\n"),
     (SHARDS, "copy_(piece.view_as(tensor))", "copy_(piece.sort()[0].view_as(tensor))"),
     # a run
-    (SESSION, "torch.manual_seed(run.processes.own_seed(run.args.seed))", "pass"),
-    (SESSION, "        run.write_summary()\n", ""),
+    (MAIN, "torch.manual_seed(run.processes.own_seed(run.args.seed))", "pass"),
+    (MAIN, "        run.write_summary()\n", ""),
     (SESSION, "if settings != self.settings:", "if False:"),
-    (SESSION, "if not finished:", "if not run.results:"),
-    (SESSION, "with alone, canvas.own_style(), prepare", "with alone, prepare"),
-    (SESSION, "with keep_random_state(), training", "with training"),
+    (MAIN, "if not finished:", "if not run.results:"),
+    (MAIN, "with alone, canvas.own_style(), prepare", "with alone, prepare"),
+    (MAIN, "with keep_random_state(), training", "with training"),
     (CHECKPOINT, 'train.generator.set_state(random["batches"])', "pass"),
     (CHECKPOINT, "set_random_state(random)", "pass"),
     (CHECKPOINT, 'optimizer.load_state_dict(state["optimizer"])', "pass"),

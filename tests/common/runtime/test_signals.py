@@ -53,7 +53,7 @@ def test_a_signal_ends_a_run_with_a_line_and_its_status(tmp_path, capsys, name, 
 
 def test_before_the_first_part_it_is_told_so(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(
-        "common.runtime.session.run_selected_parts", lambda *_: signal.raise_signal(signal.SIGTERM)
+        "common.runtime.main.run_selected_parts", lambda *_: signal.raise_signal(signal.SIGTERM)
     )
     argv = ["--out", str(tmp_path)]
     assert run_parts("hw0/trial", "", {"a": None}, argv, needs="numpy") == 143
