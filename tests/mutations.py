@@ -83,9 +83,7 @@ def main() -> int:
     parser = argparse.ArgumentParser("tests.mutations", description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="*", help="how the files' names begin; default: all")
     parser.add_argument("--passed", action="store_true", help="the tests have passed just now")
-    parser.add_argument(
-        "--every", type=int, default=1, help="1: the whole list; n: each n-th of it"
-    )
+    parser.add_argument("--every", type=int, default=1, help="each n-th of the list")
     args = parser.parse_args()
     chosen = [each for each in MUTATIONS if each[0].startswith(tuple(args.files) or "")]
     chosen = chosen[:: args.every]

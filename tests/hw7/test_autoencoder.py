@@ -272,7 +272,7 @@ TITLES = {
     "b_loss": ("Mean square of [z, f − x]", "per entry, of 794"),
     "b_code": ("First term: ‖z‖²", "squared length of the code, per image"),
     "b_error": ("Second term: ‖x − f‖²", "squared error of 784 pixels, per image"),
-    "c_loss": ("Negative ELBO: KL + 392 ln v, times 2/816", "per entry, of 816, up to a constant"),
+    "c_loss": ("Negative ELBO: KL + 392 ln v, times 2/816", "per entry, up to a constant"),
     "c_divergence": ("KL of the codes' distribution from N(0, I)", "nats per image"),
     "c_error": ("‖x − f‖²", "squared error of 784 pixels, per image"),
 }
