@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 from symtable import symtable
 
-from common.faults import UserError
+from common.runtime.errors import UserError
 
 IMPORTS = (ast.Import, ast.ImportFrom)
 HERE = "Path(__file__).resolve().parent"  # the folder of the file; parents[1] is the repository

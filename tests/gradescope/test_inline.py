@@ -4,11 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from common.inline import one_file
+from gradescope.inline import one_file
 from common.submission import tidied
 
 import pytest
-from common.faults import UserError
+from common.runtime.errors import UserError
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ from functools import cache
 from pathlib import Path
 from symtable import SymbolTable, symtable
 
-from common.inline import one_file
+from gradescope.inline import one_file
 from common.submission import asked, blanked, body, main, submission
 
 import pytest
 import torch
-from common.faults import UserError
+from common.runtime.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
 # Absent where the tests run for common/ alone, as for its mutations.
@@ -228,7 +228,7 @@ def course(tmp_path) -> Path:
     for question in ("q", "r"):
         (root / "hw0" / f"{question}.py").write_text(
             f'"""Question.\n\n    python hw0/{question}.py\n"""\n\n'
-            "from common.faults import UserError\n\n\n"
+            "from common.runtime.errors import UserError\n\n\n"
             "def answer() -> int:\n    return 42\n\n\n"
             "def main() -> None:\n    print(answer() or UserError)\n"
         )

@@ -1,8 +1,8 @@
 """What Gradescope takes, made of the repository's sources: each question as one file.
 
-    python -m common.submission hw7              submission/hw7/kmeans.py, …: the reference
-    python -m common.submission hw7 --starter    submission/hw7-starter/: the students' start
-    python -m common.submission hw7 --zip        and submission/hw7.zip, ready for upload
+    python -m gradescope.build hw7              submission/hw7/kmeans.py, …: the reference
+    python -m gradescope.build hw7 --starter    submission/hw7-starter/: the students' start
+    python -m gradescope.build hw7 --zip        and submission/hw7.zip, ready for upload
 
 hw7/__init__.py declares in ASKED the questions, and for each the functions and methods that the
 homework asks for: a starting file has a "to do" in place of their bodies.
@@ -17,9 +17,10 @@ import sys
 import zipfile
 from pathlib import Path
 
-from common.faults import UserError, write_file
-from common.inline import one_file
-from common.options import Parser
+from common.runtime.errors import UserError
+from common.runtime.files import write_file
+from gradescope.inline import one_file
+from common.runtime.cli import Parser
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -46,7 +47,7 @@ def submission(root: Path, homework: str, question: str, blank: list[str] | None
     what, option = ("The starting file of", " --starter") if blank else ("Made from", "")
     text = (
         f"# {what} {homework}/{question}.py, with all that it uses of the course's code, by\n"
-        f"# python -m common.submission {homework}{option}\n"
+        f"# python -m gradescope.build {homework}{option}\n"
         f"{one_file(root, f'{homework}.{question}')}"
     )
     if blank:
@@ -120,7 +121,7 @@ def archive(files: dict[str, bytes]) -> bytes:
 
 
 def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
-    parser = Parser(prog="submission", description="The files that Gradescope takes.")
+    parser = Parser(prog="gradescope.build", description="The files that Gradescope takes.")
     parser.add_argument("homework", help="hw7, say")
     parser.add_argument("--starter", action="store_true", help="the students' starting files")
     parser.add_argument("--zip", action="store_true", help="also as one zip, for the upload")

@@ -1,0 +1,1 @@
+"""What instructors make of the homework: each question as one file."""
