@@ -75,16 +75,19 @@ def test_hacks_change_the_setting_that_they_are_given():
     hacks = list_hacks(base, 300)
     assert hacks["a"][2] == Hyperparameters(eta=0.02, epochs=2, a=10)
     assert [setting.epochs for setting in hacks["epochs"]] == [1, 6]
+    assert [setting.batch_size for setting in hacks["full"]] == [300, 300, 300]
     assert hacks["full"][2] == Hyperparameters(eta=1, epochs=200, batch_size=300)
 
 
 @pytest.fixture(scope="module")
 def students():
-    """Three settings that are trained side by side, and one that is not."""
+    """Three settings that are trained side by side, and three others, each unlike in one thing."""
     settings = (
         Hyperparameters(eta=0.5, a=10, epochs=3, batch_size=5, patience=1, sigma=0.3),
         Hyperparameters(eta=0.05, epochs=3, batch_size=5),
-        Hyperparameters(eta=0.5, a=2, epochs=2, batch_size=20, hidden=2),
+        Hyperparameters(eta=0.5, a=2, epochs=3, batch_size=5, hidden=2),
+        Hyperparameters(eta=0.05, epochs=2, batch_size=5),
+        Hyperparameters(eta=0.05, epochs=3, batch_size=20),
         Hyperparameters(eta=0.7, a=8, epochs=3, batch_size=5, sigma=0.5),
     )
     return train_students(settings, (4, 7))
