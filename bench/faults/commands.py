@@ -1,7 +1,7 @@
 """The commands that the campaign disturbs, and data for them that come from a slow stand-in."""
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bench.faults.process import (
@@ -36,16 +36,22 @@ def write_slowly(path, content):
         for i in range(0, len(content), 16_384):
             file.write(content[i : i + 16_384])
             time.sleep(0.01)
-fetch.MNIST_MD5, fetch.SOURCES = fetch.SAMPLE_MD5, {"a slow source": read_source}
+fetch.MNIST_MD5, fetch.MNIST_SIZES = fetch.SAMPLE_MD5, fetch.SAMPLE_SIZES
+fetch.SOURCES = {"a slow source": read_source}
 if slow:
     pathlib.Path.write_bytes = write_slowly
 """
 
 
-def run_with_stand_in(folder: Path) -> str:
-    """A run whose data come from the folder, or else from the stand-in, which fills it."""
-    before = f"slow = False{STAND_IN}"
-    finish(start(folder, *TABLE, "--data", str(folder), before=before))
-    if {path.name: path.read_bytes() for path in folder.glob("MNIST/raw/*")} != CONTENT:
-        raise CheckFailed("the data folder does not hold the four files alone")
+def run_with_stand_in(folder: Path, expected: Mapping[str, bytes] = CONTENT) -> str:
+    """A run whose data come from the folder, or else from the stand-in, which fills it.
+
+    Args:
+        expected: the files that have to be under MNIST/raw/ in the end.
+    """
+    finish(start(folder, *TABLE, "--data", str(folder), before=f"slow = False{STAND_IN}"))
+    raw = folder / "MNIST" / "raw"
+    paths = [path for path in raw.rglob("*") if path.is_file()]
+    if {path.relative_to(raw).as_posix(): path.read_bytes() for path in paths} != expected:
+        raise CheckFailed("the data folder does not hold the right files alone")
     return compare(folder / "out", run_undisturbed(*TABLE, "--data", "sample"))

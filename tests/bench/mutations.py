@@ -118,6 +118,6 @@ MUTATIONS = [
     (ENDINGS, '128 + number, r"interrupted', 'number, r"interrupted'),
     (NEIGHBORS, "if len(done) != 1:", "if not done:"),
     (NEIGHBORS, "process {first.pid} on", "process "),
-    (COMMANDS, "!= CONTENT:", "!= CONTENT and False:"),
-    (COMMANDS, 'fetch.SAMPLE_MD5, {"a slow', 'fetch.MNIST_MD5, {"a slow'),
+    (COMMANDS, "!= expected:", "!= expected and False:"),
+    (COMMANDS, "fetch.MNIST_SIZES = fetch.SAMPLE_MD5", "fetch.MNIST_SIZES = fetch.MNIST_MD5"),
 ]

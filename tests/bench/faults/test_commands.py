@@ -31,6 +31,8 @@ def test_a_data_folder_with_more_than_the_four_files_is_noticed(tmp_path, monkey
     for function in ("start", "finish", "compare", "run_undisturbed"):
         monkeypatch.setattr(commands, function, lambda *arguments, **options: "same")
     assert commands.run_with_stand_in(tmp_path) == "same"
-    (raw / "fifth").touch()
-    with pytest.raises(CheckFailed, match="does not hold the four files alone"):
+    (raw / "verified").mkdir()
+    (raw / "verified" / "fifth").write_bytes(b"5")
+    assert commands.run_with_stand_in(tmp_path, commands.CONTENT | {"verified/fifth": b"5"})
+    with pytest.raises(CheckFailed, match="does not hold the right files alone"):
         commands.run_with_stand_in(tmp_path)

@@ -74,10 +74,20 @@ def test_a_damaged_sample_must_be_named(tmp_path, starts):
     assert len(list((tmp_path / "sample").iterdir())) == 4
 
 
-def test_damaged_mnist_is_mended(tmp_path, starts, monkeypatch):
-    name = "t10k-labels-idx1-ubyte"
-    monkeypatch.setattr(damage, "run_with_stand_in", lambda folder: SAME)
-    result = damage.damage_mnist(tmp_path, name, lambda content: content[:-1])
-    assert result == f"fetched anew; {SAME}"
-    files = {path.name: path.read_bytes() for path in (tmp_path / "MNIST" / "raw").iterdir()}
-    assert files == damage.CONTENT | {name: damage.CONTENT[name][:-1]}
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_damaged_mnist_is_fetched_and_stays_as_it_is(tmp_path, monkeypatch, is_folder):
+    name, raw, asked = "t10k-labels-idx1-ubyte", tmp_path / "MNIST" / "raw", []
+
+    def run_with_stand_in(folder, expected):
+        asked.append(expected)
+        return SAME
+
+    monkeypatch.setattr(damage, "run_with_stand_in", run_with_stand_in)
+    cut = None if is_folder else lambda content: content[:-1]
+    assert damage.damage_mnist(tmp_path, name, cut) == f"fetched beside it; {SAME}"
+    files = {path.name: path.read_bytes() for path in raw.iterdir() if path.is_file()}
+    spoiled = {} if is_folder else {name: damage.CONTENT[name][:-1]}
+    assert (raw / name).is_dir() == is_folder
+    others = {each: content for each, content in damage.CONTENT.items() if each != name}
+    assert files == others | spoiled
+    assert asked == [others | spoiled | {f"verified/{name}": damage.CONTENT[name]}]
