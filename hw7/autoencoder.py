@@ -151,10 +151,7 @@ def part_c(run: Run) -> dict[str, Any]:
         model, calibrated_loss, optimizer, metrics, scheduler, name="c_model", epochs=epochs
     )
     terms = {
-        "loss": (
-            "Negative ELBO: KL + 392 ln v, times 2/816",
-            "per entry, up to a constant",
-        ),
+        "loss": ("Negative ELBO: KL + 392 ln v, times 2/816", "per entry, up to a constant"),
         "divergence": ("KL of the codes' distribution from N(0, I)", "nats per image"),
         "error": ("‖x − f‖²", "squared error of 784 pixels, per image"),
     }

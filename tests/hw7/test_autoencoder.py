@@ -186,20 +186,6 @@ def test_noise_is_made_where_the_code_is():
     assert model.sample_code(x).device.type == "meta"
 
 
-def test_it_overfits_one_batch(sample):
-    torch.manual_seed(0)
-    model = Autoencoder()
-    batch = sample.train._replace(images=sample.train.images[:16], labels=sample.train.labels[:16])
-    batches = Batches(batch, 16, seed=0)
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    for _ in range(130):
-        train_loop(model, batches, negative_elbo, optimizer)
-    rows = list(fit(model, batches, batches, negative_elbo, optimizer, 20, TERMS))
-    mean = batch.images.flatten(1).var(0, correction=0).sum().item()  # the error of the mean image
-    errors = [row["test_error"] for row in rows]  # each is of one draw of the noise
-    assert sum(errors) / len(errors) < 0.75 * mean
-
-
 def test_a_short_run_on_the_sample_beats_a_floor(sample, answered):
     """Trained as in (b), in batches of 20."""
     torch.manual_seed(0)
@@ -288,6 +274,7 @@ def test_a_figure_of_a_term_shows_its_epochs(answered, name):
         assert line.get_xdata().tolist() == [row["epoch"] for row in history]
         assert line.get_ydata().tolist() == [row[f"{rows}_{term}"] for row in history]
     assert (axes.get_title(), axes.get_ylabel()) == TITLES[name]
+    assert all(tick == round(tick) for tick in axes.get_xticks())
 
 
 def test_each_part_shows_its_model_and_digits_of_it(answered, sample):
@@ -367,3 +354,17 @@ def test_the_script_resumes_to_the_same_bits_after_kill_9(tmp_path, capsys):
     weights = (end.model.state_dict() for end in ends.values())
     for one, other in zip(*(state.values() for state in weights)):
         assert torch.equal(one, other)
+
+
+def test_it_overfits_one_batch(sample):
+    torch.manual_seed(0)
+    model = Autoencoder()
+    batch = sample.train._replace(images=sample.train.images[:16], labels=sample.train.labels[:16])
+    batches = Batches(batch, 16, seed=0)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    for _ in range(130):
+        train_loop(model, batches, negative_elbo, optimizer)
+    rows = list(fit(model, batches, batches, negative_elbo, optimizer, 20, TERMS))
+    mean = batch.images.flatten(1).var(0, correction=0).sum().item()  # the error of the mean image
+    errors = [row["test_error"] for row in rows]  # each is of one draw of the noise
+    assert sum(errors) / len(errors) < 0.75 * mean
