@@ -89,9 +89,9 @@ def voronoi_cell(i: int, centers: np.ndarray) -> np.ndarray:
 
 
 def name_partition(nearest: np.ndarray) -> str:
-    """{x1, x2} {x3, x4}: the cells' points, whichever center they belong to."""
+    """{x1,x2}{x3,x4}: the cells' points, whichever center they belong to."""
     cells = {i: [f"x{n + 1}" for n in np.flatnonzero(nearest == i)] for i in nearest}
-    return " ".join(f"{{{', '.join(cell)}}}" for cell in cells.values())
+    return "".join(f"{{{','.join(cell)}}}" for cell in cells.values())
 
 
 def solve(run: Run, name: str, start: np.ndarray) -> dict[str, Any]:
@@ -110,7 +110,6 @@ def solve(run: Run, name: str, start: np.ndarray) -> dict[str, Any]:
     figure, axes = plots.subplots(1, 2, size=(9, 4.9), sharey=True)
     for axis, centers, title in zip(axes, (path[0], path[-1]), ("start", "at rest")):
         draw_cells(axis, centers, title)
-        axis.label_outer()
     run.save(name, figure)
     errors = [float(total_error(POINTS, centers)) for centers in path]
     centers = path[-1].astype(float).tolist()
@@ -119,20 +118,24 @@ def solve(run: Run, name: str, start: np.ndarray) -> dict[str, Any]:
 
 def draw_cells(axes: plots.Axes, centers: np.ndarray, title: str) -> None:
     """The Voronoi cells of two centers as areas, the centers, and the points."""
-    for i, color in enumerate(COLORS):
+    for i, ((x, y), color) in enumerate(zip(centers.astype(float), COLORS)):
         axes.fill(*voronoi_cell(i, centers).astype(float).T, facecolor=color, alpha=0.25)
-        axes.plot(*centers[i].astype(float), "X", color=color, markersize=13, label=f"$c_{i + 1}$")
+        axes.plot(x, y, "X", color=color, markersize=13)
+        write_beside(axes, f"$c_{i + 1}$", x, y, -22 if y > 0 else 13)
     draw_points(axes, f"{title}: total squared error {float(total_error(POINTS, centers)):.4f}")
-    axes.legend(loc="center right")
 
 
 def draw_points(axes: plots.Axes, title: str) -> None:
-    axes.plot(*POINTS.astype(float).T, "ko", markersize=5, linestyle="none")
-    for n, (x, y) in enumerate(POINTS, 1):
-        shift = (0, 10 if y > 0 else -19)
-        axes.annotate(f"$x_{n}$", (x, y), shift, textcoords="offset points", ha="center")
+    for n, (x, y) in enumerate(POINTS.astype(float), 1):
+        axes.plot(x, y, "ko", markersize=5)
+        write_beside(axes, f"$x_{n}$", x, y, 10 if y > 0 else -19)
     axes.set(xlim=(-1.5, 1.5), ylim=(-1.5, 1.5), aspect="equal", title=title)
     axes.set(xlabel="first coordinate", ylabel="second coordinate")
+    axes.label_outer()
+
+
+def write_beside(axes: plots.Axes, text: str, x: float, y: float, up: float) -> None:
+    axes.annotate(text, (x, y), (0, up), textcoords="offset points", ha="center")
 
 
 def draw_starts(starts: np.ndarray, worse: np.ndarray) -> plots.Figure:
@@ -144,10 +147,8 @@ def draw_starts(starts: np.ndarray, worse: np.ndarray) -> plots.Figure:
     for chosen, color, total in ((worse, COLORS[0], "4.9801"), (~worse, COLORS[1], "1.0201")):
         both = np.concatenate([starts[chosen], -starts[chosen]])[::8]
         axes.plot(*both.T, ".", color=color, label=f"total squared error {total}")
-    draw_points(
-        axes, "starts at $c$ and $-c$, by the place of $c$\n(shaded: $x_1$ and $x_2$ apart)"
-    )
-    axes.legend(loc="center", bbox_to_anchor=(0.5, 0.65))
+    draw_points(axes, "starts at $c$ and $-c$\n(shaded: they part $x_1$ from $x_2$)")
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 
@@ -167,7 +168,7 @@ def part_c(run: Run) -> dict[str, Any]:
     for i, j in combinations(range(4), 2):
         path = lloyd(POINTS, POINTS[[i, j]])
         total = float(total_error(POINTS, path[-1]))
-        ends[f"x{i + 1}, x{j + 1}"] = {"updates": len(path) - 1, "total": total}
+        ends[f"x{i + 1},x{j + 1}"] = {"updates": len(path) - 1, "total": total}
         print(f"  start at x{i + 1} and x{j + 1}: {total:.4f} after update {len(path) - 1}")
     for others in product([0, 1], repeat=3):
         nearest = np.array([0, *others])
@@ -180,14 +181,12 @@ def part_c(run: Run) -> dict[str, Any]:
     share = (45 + np.degrees(np.arctan(0.01))) / 180
     angles = np.pi * (np.arange(DIRECTIONS) + 0.5) / DIRECTIONS
     starts, points = np.c_[np.cos(angles), np.sin(angles)], POINTS.astype(float)
-    worse = np.array(
-        [total_error(points, lloyd(points, np.array([c, -c]))[-1]) > 2 for c in starts]
-    )
-    print(f"  starts at c and −c that end as (b): {share:.4f} of all directions of c,")
-    print(f"  {worse.mean():.4f} of the {DIRECTIONS:,} tried")
+    rests = [lloyd(points, np.array([c, -c]))[-1] for c in starts]
+    worse = np.array([total_error(points, centers) > 2 for centers in rests])
+    print(f"  starts at c and −c that end as (b): {share:.4f}; of those tried {worse.mean():.4f}")
     run.save("c_starts", draw_starts(starts, worse))
-    tried = {"exact": share, "tried": worse.mean().item()}
-    return {"starts": ends, "partitions": partitions, "worse": tried}
+    shares = {"exact": share, "tried": worse.mean().item()}
+    return {"starts": ends, "partitions": partitions, "worse": shares}
 
 
 PARTS = {"a": part_a, "b": part_b, "c": part_c}

@@ -28,16 +28,15 @@ DATA = np.array([[0, 1], [1, 1], [0, -1], [-1, -1]], dtype=float)  # (N, 2), in 
 WEIGHTS = np.array([[-1, 2], [2, -1]], dtype=float)  # w₁ and w₂, (k, 2)
 ETA, EPOCHS = 0.5, 2
 RATES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.75, 1.0)
-BOX = 2.5 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])  # what the figure shows
+BOX = 3.0 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])  # what the figure shows
 COLORS = ("tab:blue", "tab:orange", "tab:gray")
 OUTCOMES = ("by the sign of x₂", "other clusters", "runs away")
 
-Round = Callable[[np.ndarray], np.ndarray]
-ROUNDINGS: dict[str, Round] = {  # they differ where a weight lies halfway between two integers
-    "to even": np.rint,
+ROUNDINGS = {  # they differ where a weight lies halfway between two integers
+    "even": np.rint,  # NumPy's and Python's
     "up": lambda w: np.floor(w + 0.5),
-    "away from 0": lambda w: np.sign(w) * np.floor(np.abs(w) + 0.5),
-    "toward 0": lambda w: np.sign(w) * np.ceil(np.abs(w) - 0.5),
+    "outward": lambda w: np.sign(w) * np.floor(np.abs(w) + 0.5),  # as at school
+    "inward": lambda w: np.sign(w) * np.ceil(np.abs(w) - 0.5),
 }
 
 
@@ -69,15 +68,13 @@ def trace(
     weights: np.ndarray = WEIGHTS,
     eta: float = ETA,
     epochs: int = EPOCHS,
-    rounding: Round = np.rint,
+    rounding: Callable = np.rint,
     last: bool = False,
 ) -> list[Step]:
     """The competition step by step: only the winner learns, then every weight is rounded.
 
-    Args:
-        data: points (N, 2), taken in this order in each epoch.
-        rounding: to the nearest integers; it decides ties such as ½.
-        last: whether the last of several winners wins, not the first.
+    The points (N, 2) come in their order, in each epoch. `rounding` decides the ties of halves,
+    `last` those of winners: the last of several wins, not the first.
     """
     steps = []
     for x in np.tile(data, (epochs, 1)):
@@ -94,15 +91,15 @@ def cluster(data: np.ndarray, weights: np.ndarray) -> list[int]:
     return [find_winner(weights @ x) + 1 for x in data]
 
 
-def find_outcome(data: np.ndarray, eta: float, rounding: Round, epochs: int = 50) -> str:
+def find_outcome(data: np.ndarray, eta: float, rounding: Callable, epochs: int = 50) -> str:
     """Which of OUTCOMES many epochs lead to."""
     weights = WEIGHTS
     for _ in range(epochs):
         weights = trace(data, weights, eta, 1, rounding)[-1].weights
         if np.abs(weights).max() > 100:
             return OUTCOMES[2]
-    won, above = np.array(cluster(data, weights)), data[:, 1] > 0
-    return OUTCOMES[0 if np.ptp(won[above]) == np.ptp(won[~above]) == 0 != np.ptp(won) else 1]
+    won = cluster(data, weights)
+    return OUTCOMES[0 if len(set(won)) == len(set(zip(won, data[:, 1] > 0))) == 2 else 1]
 
 
 def fixed_point(points: np.ndarray) -> np.ndarray:
@@ -130,12 +127,15 @@ def draw_winners(axes: plots.Axes, path: list[np.ndarray], title: str) -> None:
         area = clip(BOX, path[-1][1 - i] - path[-1][i], 0)  # w_iᵀx ≥ w_jᵀx
         axes.fill(*area.T, facecolor=color, alpha=0.25)
         axes.plot(*np.array(path)[:, i].T, ":", color=color)
-        arrow = {"color": color, "width": 2, "headwidth": 9, "headlength": 9}
-        axes.annotate("", path[-1][i], (0, 0), arrowprops=arrow)
-        axes.annotate(f"$w_{i + 1}$", 1.25 * path[-1][i], ha="center", va="center")
+        axes.quiver(
+            0, 0, *path[-1][i], color=color, angles="xy", scale_units="xy", scale=1, width=0.012
+        )
+        axes.annotate(
+            f"$w_{i + 1}$", path[-1][i], 14 * np.sign(path[-1][i]), textcoords="offset points"
+        )
     axes.plot(*DATA.T, "ko", markersize=5)
-    axes.set(xlim=(-2.5, 2.5), ylim=(-2.5, 2.5), aspect="equal", title=title)
-    axes.set(xlabel="$x_1$", ylabel="$x_2$")
+    axes.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
+    axes.set_title(title)
     axes.label_outer()
 
 
@@ -144,18 +144,14 @@ def part_a(run: Run) -> dict[str, Any]:
     steps = trace(DATA)
     print_trace(steps)
     end = steps[-1].weights
-    print(f"  the points' winners: {cluster(DATA, end)}")
+    print(f"  the points' winners in the end: {cluster(DATA, end)}")
     path = [WEIGHTS, *(step.weights for step in steps)]
     figure, axes = plots.subplots(1, 2, size=(8.6, 4.6), sharey=True)
     draw_winners(axes[0], path[:1], "start: where each neuron wins")
     draw_winners(axes[1], path, "after two epochs")
     run.save("a_clusters", figure)
-    return {
-        "weights": end.tolist(),
-        "clusters": cluster(DATA, end),
-        "winners": [step.winner + 1 for step in steps],
-        "unrounded": [step.unrounded.tolist() for step in steps],
-    }
+    unrounded = [step.unrounded.tolist() for step in steps]
+    return {"weights": end.tolist(), "clusters": cluster(DATA, end), "unrounded": unrounded}
 
 
 def part_b(run: Run) -> dict[str, Any]:
@@ -165,21 +161,21 @@ def part_b(run: Run) -> dict[str, Any]:
         options = {"rounding": ROUNDINGS[half], "last": winner == "last"}
         end = trace(DATA, **options)[-1].weights
         largest = np.abs(trace(DATA, epochs=10, **options)[-1].weights).max()
-        ties[f"{winner}, {half}"] = [*end.tolist(), cluster(DATA, end), largest]
-        print(f"  {winner:5} winner, ½ rounded {half:11}: {end.tolist()!s:26} winners", end=" ")
-        print(f"{cluster(DATA, end)}, largest weight after ten epochs {largest:g}")
+        ties[f"{winner}_{half}"] = [*end.tolist(), cluster(DATA, end), largest]
+        print(f"  {winner:5} of two winners, ½ {half:7}: {end.astype(int).tolist()!s:18}", end="")
+        print(f" winners {cluster(DATA, end)}, largest weight after ten epochs {largest:g}")
     print("  with (−1, 1) in the place of (−1, −1):")
     steps = trace(np.array([*DATA[:3], [-1, 1]]))
     print_trace(steps)
-    shown = {"winner": steps[3].winner + 1, "weights": steps[-1].weights.tolist()}
-    return {"ties": ties, "shown": shown}
+    winners = [step.winner + 1 for step in steps]
+    return {"ties": ties, "shown": {"winners": winners, "weights": steps[-1].weights.tolist()}}
 
 
 def part_c(run: Run) -> dict[str, Any]:
     """all orders of the data, eight rates, and where small steps end without rounding"""
     figure, axes = plots.subplots(1, 2, size=(9, 3.8), sharey=True)
     results = {}
-    for axis, (name, rounding) in zip(axes, {"rounded": np.rint, "not rounded": np.array}.items()):
+    for axis, (name, rounding) in zip(axes, {"rounded": np.rint, "unrounded": np.array}.items()):
         print(f"  {name}, of 24 orders: {', '.join(OUTCOMES)}")
         for eta in RATES:
             orders = permutations(DATA)
@@ -195,8 +191,7 @@ def part_c(run: Run) -> dict[str, Any]:
     run.save("c_orders", figure)
     end = trace(DATA, trace(DATA)[-1].weights, 0.01, 1000, np.array)[-1].weights[0]
     rest = fixed_point(DATA[:2])
-    print(f"  small steps (η = 0.01) without rounding from (a)'s end: w1 = {end.round(4)},")
-    print(f"  by the formula {rest.round(4)}")
+    print(f"  small steps from (a)'s end: w1 = {end.round(4)}, by the formula {rest.round(4)}")
     return {**results, "small_steps": end.tolist(), "fixed_point": rest.tolist()}
 
 
