@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
-import numpy as np
-
 from common import plots
 from common.run import Run, run_parts
 from final.q1_lloyd import clip
+
+import numpy as np
 
 DATA = np.array([[0, 1], [1, 1], [0, -1], [-1, -1]], dtype=float)  # (N, 2), in this order
 WEIGHTS = np.array([[-1, 2], [2, -1]], dtype=float)  # w₁ and w₂, (k, 2)

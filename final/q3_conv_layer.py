@@ -17,13 +17,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
-import numpy as np
-import torch
-from torch import Tensor
-
 from common import plots
 from common.run import Run, run_parts
 from hw6.conv_backward import backward, backward_1x1, forward
+
+import numpy as np
+import torch
+from torch import Tensor
 
 X = torch.tensor([[[[1, -1], [2, 3]]]], dtype=torch.float64)  # (n, 1, h, w), n = 1
 W = torch.tensor([2, -2], dtype=torch.float64)  # (k,), k = 2 channels
@@ -104,8 +104,8 @@ def draw_layer(layer: dict[str, Tensor]) -> plots.Figure:
 
 def draw_numbers(axes: plots.Axes, values: Tensor, title: str, scale: float = 8) -> None:
     """A map (h, w) with a number in each cell: red at `scale`, white at 0, blue at −`scale`."""
-    axes.imshow(values, cmap="RdBu_r", vmin=-scale, vmax=scale)
-    for (i, j), value in np.ndenumerate(values):
+    axes.imshow(values.numpy(), cmap="RdBu_r", vmin=-scale, vmax=scale)
+    for (i, j), value in np.ndenumerate(values.numpy()):
         axes.text(j, i, f"{value:g}".replace("-", "−"), ha="center", va="center")
     axes.set(xticks=[], yticks=[], title=title)
 

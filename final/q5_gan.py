@@ -17,12 +17,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
+from common import plots
+from common.run import Run, run_parts
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
-
-from common import plots
-from common.run import Run, run_parts
 
 BATCH_SIZE = 256
 SEEDS = range(3)

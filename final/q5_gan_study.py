@@ -14,13 +14,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
-import torch
-from torch import Tensor
-from torch.nn.functional import logsigmoid
-
 from common import plots
 from common.run import Run, run_parts
 from final.q5_gan import NODES, best_generator
+
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid
 
 RATES = {"0.05": 0.05, "1/9": 1 / 9, "0.2": 0.2}
 STEPS = 400
