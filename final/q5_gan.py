@@ -95,13 +95,13 @@ class Player:
 
     def __init__(self, model: nn.Module, lr: float, steps: int) -> None:
         self.adam = torch.optim.Adam(model.parameters(), lr, betas=(0.0, 0.9), fused=True)
-        self.scheduler = torch.optim.lr_scheduler.LinearLR(self.adam, 1, 0, steps)
+        self.fall = lr / steps
 
     def descend(self, loss: Tensor) -> None:
         self.adam.zero_grad()
         loss.backward()
         self.adam.step()
-        self.scheduler.step()
+        self.adam.param_groups[0]["lr"] -= self.fall
 
 
 def train_pair(run: Run, seed: int, name: str) -> dict[str, Any]:
@@ -119,7 +119,8 @@ def train_pair(run: Run, seed: int, name: str) -> dict[str, Any]:
             pair |= {"g": at_nodes(g), "d": at_nodes(d).sigmoid()}
             pair["step"].append(i)
             pair["ks"].append(ks_distance(pair["g"]))
-            pair["from_half"].append((pair["d"] - 0.5).abs().mean().item())
+            off = density(NODES) * (pair["d"] - 0.5).abs()  # E |D(X) − ½| is its mean
+            pair["from_half"].append(off.mean().item())
     return pair
 
 
@@ -132,15 +133,9 @@ def part_a(run: Run) -> dict[str, Any]:
         x, z = sample_x(BATCH_SIZE).to(run.device), torch.rand(BATCH_SIZE, 1).to(run.device)
         player.descend(discriminator_loss(d(x), d(z)))
     trained = at_nodes(d).sigmoid()
-    values = {
-        "formula": value(best),
-        "closed_form": 0.5 + log(2) - 2.25 * log(3),
-        "trained": value(trained),
-    }
-    print(
-        "  E log D(X) + E log(1 − D(Z)): "
-        + ", ".join(f"{name} {each:.6f}" for name, each in values.items())
-    )
+    closed_form = 0.5 + log(2) - 2.25 * log(3)
+    values = {"formula": value(best), "closed_form": closed_form, "trained": value(trained)}
+    print("  value: " + ", ".join(f"{name} {each:.6f}" for name, each in values.items()))
     error = (trained - best).abs()
     print(f"  |trained − formula|: mean {error.mean():.4f}, at most {error.max():.4f}")
     lines = {"(2 − 2x)/(3 − 2x)": (NODES, best), "trained": (NODES, trained)}
@@ -155,8 +150,10 @@ def part_b(run: Run) -> dict[str, Any]:
     samples = {"increasing": best_generator(z), "decreasing": best_generator(1 - z), "identity": z}
     found = {name: ks_distance(made) for name, made in samples.items()}
     found["level"] = 1.358 / 100  # 1.358/√n, which 5 % of true samples exceed
-    print("  Kolmogorov–Smirnov distance from X, 10,000 samples:")
-    print("    " + ", ".join(f"{name} {distance:.4f}" for name, distance in found.items()))
+    print(
+        "  Kolmogorov–Smirnov: "
+        + ", ".join(f"{name} {distance:.4f}" for name, distance in found.items())
+    )
     figure, axes = plots.subplots(1, 2, size=(9, 3.8))
     axes[0].plot(NODES, best_generator(NODES), label="1 − √(1 − z), increasing")
     axes[0].plot(NODES, best_generator(1 - NODES), "--", label="1 − √z, the other one")
@@ -166,7 +163,7 @@ def part_b(run: Run) -> dict[str, Any]:
         bins=40,
         density=True,
         alpha=0.4,
-        label="1 − √(1 − Z), 10,000 samples",
+        label="10,000 samples",
     )
     axes[1].plot(NODES, density(NODES), label="2 − 2x")
     axes[1].set(xlabel="x", ylabel="density")
@@ -188,7 +185,7 @@ def part_c(run: Run) -> dict[str, Any]:
             ends = torch.tensor([pair[key][-1] for pair in chosen])
             numbers[key] = {"mean": ends.mean().item(), "std": ends.std().item()}
         texts = [f"{each['mean']:.3f} ± {each['std']:.3f}" for each in numbers.values()]
-        print(f"  {name:11}: distance {texts[0]}, mean |D − ½| {texts[1]}")
+        print(f"  {name:11}: distance {texts[0]}, E |D(X) − ½| {texts[1]}")
     run.save("c_training", draw_training(pairs))
     return results
 
@@ -203,12 +200,13 @@ def draw_training(pairs: dict[str, list[dict[str, Any]]]) -> plots.Figure:
             row[2].plot(NODES, pair["d"])
         row[1].plot(NODES, best_generator(NODES), "k--", label="1 − √(1 − z)")
         row[1].plot(NODES, best_generator(1 - NODES), "k:", label="1 − √z")
-        row[1].legend()
-        row[2].axhline(0.5, color="black", linestyle="--", label="½")
+        row[2].axhline(0.5, color="black", linestyle="-.", linewidth=1, label="½")
         for axis, label in zip(row, (f"{name}\nKolmogorov–Smirnov distance", "G(z)", "D(x)")):
             axis.set_ylabel(label)
     for axis, label in zip(axes[1], ("step", "z", "x")):
         axis.set_xlabel(label)
+    lines = [*axes[0, 1].lines[-2:], axes[0, 2].lines[-1]]
+    figure.legend(handles=lines, loc="outside lower center", ncols=3)
     return figure
 
 

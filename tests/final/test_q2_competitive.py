@@ -120,7 +120,7 @@ def test_where_each_neuron_wins_is_drawn(run):
         for own, area in enumerate(areas):
             products = np.asarray(area).mean(0) @ weights.T
             assert products[own] > products[1 - own]
-        arrows = [(float(each.U), float(each.V)) for each in axes.collections]
+        arrows = [(each.U.item(), each.V.item()) for each in axes.collections]
         assert arrows == [tuple(w) for w in weights]
     assert [line.get_xydata()[0].tolist() for line in end.lines[:2]] == q2.WEIGHTS.tolist()
 
@@ -130,6 +130,8 @@ def test_orders_are_drawn(run):
     for axes, name in ((rounded, "rounded"), (unrounded, "unrounded")):
         heights = np.reshape([bar.get_height() for bar in axes.patches], (3, 3))
         assert heights.tolist() == run[0]["c"][name] and axes.get_title() == name
+        feet = np.reshape([bar.get_y() for bar in axes.patches], (3, 3))
+        assert (feet[:, 1:] == heights.cumsum(1)[:, :-1]).all()  # each stands on the one before
     labels = [text.get_text() for text in run[1]["c_orders"].legends[0].get_texts()]
     assert labels == list(q2.OUTCOMES)
 
