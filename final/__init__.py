@@ -1,0 +1,1 @@
+"""The mock final: one script per question."""
