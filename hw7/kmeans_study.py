@@ -1,9 +1,9 @@
 """HW7 Q1, beyond the handout: which changes of its setting bring the network to Lloyd's inertia.
 
     python hw7/kmeans_study.py                   everything, about a minute
-    python hw7/kmeans_study.py --part settings   ten epochs of each setting that (a) speaks of
+    python hw7/kmeans_study.py --part variants   ten epochs of each setting that (a) speaks of
 
-settings: what (a)'s formula and the handout's network make of ten epochs; border: why the softmax
+variants: what (a)'s formula and the handout's network make of ten epochs; border: why the softmax
 is no argmax; initial: (c)'s initial centers, the handout's way and with two changes; eta: the
 network with an argmax against the learning rate. All by the gradient by hand, which takes the steps
 of autograd in a fraction of the time; "±" is the standard deviation over three seeds. Figures and
@@ -115,7 +115,7 @@ def format_row(row: Row) -> str:
     )
 
 
-def settings(run: Run) -> dict[str, Any]:
+def variants(run: Run) -> dict[str, Any]:
     """ten epochs of what (a)'s formula and the handout's network differ in"""
     rows = [
         HANDOUT,
@@ -203,7 +203,7 @@ def eta(run: Run) -> dict[str, Any]:
     }
 
 
-PARTS = {"settings": settings, "border": border, "initial": initial, "eta": eta}
+PARTS = {"variants": variants, "border": border, "initial": initial, "eta": eta}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -22,13 +22,13 @@ def run(tmp_path_factory, figures):
 
 def test_all_parts_leave_their_numbers(run):
     out, results, _ = run
-    assert list(results) == ["settings", "border", "initial", "eta"]
+    assert list(results) == ["variants", "border", "initial", "eta"]
     assert {path.name for path in out.iterdir()} == {
         "summary.json", "initial_centers.png", "eta.png"
     }  # fmt: skip
-    kinds = {(row["averaged"], row["soft"]) for row in results["settings"]["rows"]}
+    kinds = {(row["averaged"], row["soft"]) for row in results["variants"]["rows"]}
     assert len(kinds) == 5
-    for part in (results["settings"]["rows"], results["initial"]["handout"]):
+    for part in (results["variants"]["rows"], results["initial"]["handout"]):
         for row in part:
             assert len(row["inertia"]) == SEEDS
             for value, epoch in zip(row["inertia"], row["diverged"]):
@@ -40,7 +40,7 @@ def test_all_parts_leave_their_numbers(run):
 
 def test_a_row_is_the_training_of_its_seed_alone(run, sample):
     """One of the rows that were trained side by side, again by itself."""
-    row = run[1]["settings"]["rows"][2]
+    row = run[1]["variants"]["rows"][2]
     x0 = sample.train.images.flatten(1)
     for seed in range(SEEDS):
         batches = Batches(sample.train, 100, seed)

@@ -1,0 +1,27 @@
+"""The emulated laptop itself; the scripts run on it in the fixtures of their own tests."""
+
+import pytest
+import torch
+
+from tests.laptop import DEVICE, WithoutFloat64
+
+
+def test_float64_is_refused_on_the_device_and_on_the_cpu_it_is_not():
+    with WithoutFloat64():
+        x = torch.ones(3).to(DEVICE)
+        model = torch.nn.Linear(3, 2).to(DEVICE)
+        for refused in (
+            lambda: x.double(),
+            lambda: (x + 1)[:2].sum().to(torch.float64),
+            lambda: torch.zeros(2, dtype=torch.float64, device=DEVICE),
+            lambda: model(x).detach().double(),
+            lambda: model.weight.double(),
+            lambda: torch.stack([x, x]).mean(dtype=torch.float64),
+        ):
+            with pytest.raises(TypeError, match="float64"):
+                refused()
+        assert x.cpu().double().dtype == torch.float64
+        assert x.to("cpu").double().sum().item() == 3
+        assert torch.zeros(2).double().dtype == torch.float64
+        model(x).sum().backward()
+        assert model.weight.grad.cpu().double().shape == (2, 3)
