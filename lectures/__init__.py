@@ -1,0 +1,1 @@
+"""The systems of the course's lectures, one script per lecture."""
