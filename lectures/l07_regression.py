@@ -6,9 +6,9 @@
 The model is y ≈ Wx, the loss is squared, and W = YXᵀ(XXᵀ)⁻¹ makes its gradient zero. (a) the
 gradient, and what a factor 2 that is missing in the lecture's line does; (b) linnerud: three
 outputs from 20 people; (c) diabetes: one output from 442; (d) two inputs that are nearly the same.
-What to expect: R² = 0.518 on diabetes; on linnerud R² is up to 0.55 for the people who were fitted
-and negative for a person who was left out. Figures and summary.json go to
-results/lectures/l07_regression/; lectures/README.md explains them.
+What to expect: R² = 0.518 on diabetes; on linnerud up to 0.55 in the fit and below 0 for people who
+were left out. Figures and summary.json go to results/lectures/l07_regression/, which
+lectures/README.md explains.
 """
 
 import sys
@@ -35,7 +35,7 @@ def add_ones(X: np.ndarray) -> np.ndarray:
 
 def squared_loss(W: np.ndarray, X: np.ndarray, Y: np.ndarray) -> float:
     """R(W) = Σ ‖y − Wx‖², summed over points and outputs. [l07 2]"""
-    return float(((Y - W @ X) ** 2).sum())
+    return float(((Y - W @ X) ** 2).sum())  # [l07 2]
 
 
 def gradient(W: np.ndarray, X: np.ndarray, Y: np.ndarray) -> np.ndarray:
@@ -54,23 +54,18 @@ def normal_equations(X: np.ndarray, Y: np.ndarray) -> np.ndarray:
 
 
 def pseudo_inverse_fit(X: np.ndarray, Y: np.ndarray) -> np.ndarray:
-    """The W (m, d) of the least squared loss. [l07 4]
+    """The W (m, d) of the least squared loss for X (d, n), Y (m, n). [l07 4]
 
     Where XXᵀ is singular, many W are equally good. Then its rank is printed, and W = YX⁺, the one
-    of the smallest norm, is returned; X⁺ is the pseudo-inverse.
-
-    Args:
-        X, Y: inputs (d, n), with a row of ones where there is a bias, and outputs (m, n).
-
-    Raises:
-        ValueError: if X and Y have not one column per point each, or there is no point.
+    of the smallest norm, is returned; X⁺ is the pseudo-inverse. Other shapes are a ValueError.
     """
     if X.ndim != 2 or Y.ndim != 2 or X.shape[1] != Y.shape[1] or not X.size:
         raise ValueError(f"X {X.shape} and Y {Y.shape}: needed are (d, n) and (m, n), n ≥ 1")
     rank = int(np.linalg.matrix_rank(X @ X.T))
     if rank == len(X):
         return normal_equations(X, Y)
-    print(f"  XXᵀ is singular: its rank is {rank} of {len(X)}. Taking the pseudo-inverse of X.")
+    print(f"  XXᵀ is singular in float64: its rank is {rank} of {len(X)} (X's own: "
+          f"{np.linalg.matrix_rank(X)}). Taking the pseudo-inverse of X.")  # fmt: skip
     return Y @ np.linalg.pinv(X)
 
 
@@ -87,10 +82,6 @@ def leave_one_out(X: np.ndarray, Y: np.ndarray) -> np.ndarray:
 def r_squared(Y: np.ndarray, F: np.ndarray) -> np.ndarray:
     """R² = 1 − Σ(y − f)²/Σ(y − ȳ)² of each output, (m,), for predictions F (m, n)."""
     return 1 - ((Y - F) ** 2).sum(1) / ((Y - Y.mean(1, keepdims=True)) ** 2).sum(1)
-
-
-def relative_error(W: np.ndarray, truth: np.ndarray) -> float:
-    return float(np.linalg.norm(W - truth) / np.linalg.norm(truth))
 
 
 def standardize(X: np.ndarray) -> np.ndarray:
@@ -115,7 +106,7 @@ def part_a(run: Run) -> dict[str, Any]:
     wrong = pseudo_inverse_fit(X, 2 * Y)  # the zero of printed_gradient
     r2, printed_r2 = (float(r_squared(Y, each @ X)[0]) for each in (W, wrong))
     print(f"  progression ≈ {W[0, 0]:.2f} · bmi − {-W[0, 1]:.1f}; R² = {r2:.3f}")
-    print(f"  the line with a 2 missing leads to twice that: R² = {printed_r2:.3f}")
+    print(f"  with a 2 missing, twice that: R² = {printed_r2:.3f}")
     figure, axes = plots.subplots()
     axes.plot(X[0], Y[0], ".", color="tab:gray", alpha=0.6, label="442 patients")
     axes.plot(X[0], (W @ X)[0], label="zero of −2YXᵀ + 2WXXᵀ")
@@ -139,8 +130,12 @@ def measure_fit(run: Run, name: str, X: np.ndarray, Y: np.ndarray, outputs: list
         axes.plot(y, both[0], ".", label=f"in the fit: R² = {r2:.2f}")
         axes.plot(y, both[1], "x", markersize=4, label=f"left out of it: R² = {r2_out:.2f}")
         axes.axline((y.mean(), y.mean()), slope=1, color="black", linewidth=1)
-        axes.set(xlabel=f"true {output}", ylabel=f"predicted {output}", aspect="equal")
-        axes.set(xlim=(y.min(), y.max()), ylim=(y.min(), y.max()))
+        axes.set(
+            xlabel=f"true {output}",
+            ylabel=f"predicted {output}",
+            aspect="equal",
+            adjustable="datalim",
+        )
         axes.legend(fontsize=8)
     run.save(name, figure)
     return results
@@ -170,16 +165,17 @@ def measure_twins(X: np.ndarray, Y: np.ndarray, gap: float, rng: np.random.Gener
     twins = np.vstack([X, X[:1] + gap * rng.standard_normal(X.shape[1])])
     drifted = np.vstack([X, twins[-1:] + DRIFT])
     truth = rng.standard_normal((1, len(twins)))
-    exact = truth @ twins
-    W = Y @ np.linalg.pinv(twins)
+    exact, inverse = truth @ twins, np.linalg.pinv(twins)
+    fits = (normal_equations(twins, exact), exact @ inverse)
+    errors = [np.linalg.norm(fit - truth) / np.linalg.norm(truth) for fit in fits]
     return {
         "gap": float(gap),
         "condition": float(np.linalg.cond(twins) ** 2),
-        "error_formula": relative_error(normal_equations(twins, exact), truth),
-        "error_pinv": relative_error(exact @ np.linalg.pinv(twins), truth),
-        "weight": float(np.abs(W[0, [0, -1]]).max()),
-        "rmse": float(np.sqrt(squared_loss(W, twins, Y) / Y.size)),
-        "rmse_drifted": float(np.sqrt(squared_loss(W, drifted, Y) / Y.size)),
+        "error_formula": float(errors[0]),
+        "error_pinv": float(errors[1]),
+        "weight": float(np.abs((Y @ inverse)[0, [0, -1]]).max()),
+        "rmse": float(np.sqrt(squared_loss(Y @ inverse, twins, Y) / Y.size)),
+        "rmse_drifted": float(np.sqrt(squared_loss(Y @ inverse, drifted, Y) / Y.size)),
     }
 
 
@@ -200,6 +196,7 @@ def part_d(run: Run) -> dict[str, Any]:
     left.set(ylabel="relative error of W, exact data", ylim=(1e-17, 1e3))
     right.set_ylabel("weight; error (unit of the progression)")
     right.loglog(GAPS, columns["weight"], "o-", label="larger weight of the two")
+    right.set_ylabel("weight; error (unit of the progression)")
     right.loglog(GAPS, columns["rmse"], "s-", label="RMSE, as fitted")
     right.loglog(GAPS, columns["rmse_drifted"], "^-", label=f"RMSE, {DRIFT} apart")
     for axes in (left, right):

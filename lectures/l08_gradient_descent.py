@@ -1,13 +1,12 @@
-"""Lecture 8: gradient descent, the LMS rule (Widrow–Hoff), and the delta rule.
+"""Lecture 8: gradient descent.
 
     python lectures/l08_gradient_descent.py                       everything, in seconds
     python lectures/l08_gradient_descent.py --part a --lr 0.51    R(w) = w⁴ with another η
 
 (a) R(w) = w⁴ from w = 1; (b) two weights and ten on the diabetes data: paths, and speed against the
-condition number; (c) LMS, all points at once or one at a time, against the closed form; (d) the
-delta rule: one neuron with a sigmoid or a ReLU. What to expect: from η = ½ on, w⁴ does not
-converge; the steps needed grow as the condition number; one point at a time ends at the closed form
-only if η falls; a ReLU that starts off stays off. Figures and summary.json go to
+condition number. What to expect: from η = ½ on, w⁴ does not converge; below, it does, but slower
+and slower; on the diabetes data the steps needed grow as the condition number. l08_delta_rule.py
+is the second half: LMS and the delta rule. Figures and summary.json go to
 results/lectures/l08_gradient_descent/; lectures/README.md explains them.
 """
 
@@ -22,21 +21,11 @@ import numpy as np
 
 from common import plots
 from common.run import Run, run_parts
-from hw5.network import phi, phi_prime
 from lectures import l07_regression as l07
 
 # As in lecture 7: one point per column, X (d, n), Y (m, n), W (m, d). Losses average over points.
 
-LMS_ETAS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)  # (c)
-BIASES = (-16, -8, -2, 0, 2, 8, 16)  # (d)
 NEAR = 1e-6  # (b): arrived when the distance to the optimum is this share of the first one
-
-# The neuron's f = g(v), and g′(v); the sigmoid is HW5's.
-ACTIVATIONS = {
-    "identity": (lambda v: v, np.ones_like),
-    "sigmoid": (lambda v: phi(v, 1), lambda v: phi_prime(v, 1)),
-    "relu": (lambda v: np.maximum(v, 0), lambda v: (v > 0).astype(v.dtype)),
-}
 
 
 def gradient_descent(
@@ -56,49 +45,6 @@ def gradient_descent(
 def mean_gradient(X: np.ndarray, Y: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """W → lecture 7's gradient, averaged over the points."""
     return lambda W: l07.gradient(W, X, Y) / X.shape[1]
-
-
-def delta_rule(
-    X: np.ndarray, Y: np.ndarray, activation: str, eta: float, W: np.ndarray, epochs: int, **options
-) -> np.ndarray:
-    """W ← W + 2η (y − g(v)) g′(v) xᵀ with v = Wx, one point at a time. [l08 3]
-
-    A step down ‖y − g(Wx)‖². Books that leave the 2 out have an η twice this one.
-
-    Args:
-        activation: one of ACTIVATIONS.
-        W: the start, (m, d).
-        options: seed (0) of the points' order, new in each epoch; decay (0): η in epoch
-            t = 0, 1, … is eta/(1 + decay·t).
-
-    Returns:
-        W after 0, 1, … epochs, (epochs + 1, m, d); infinite or NaN where η is too large.
-    """
-    g, g_prime = ACTIVATIONS[activation]
-    rng = np.random.default_rng(options.get("seed", 0))
-    path = np.empty((epochs + 1, *W.shape))
-    path[0] = W
-    with np.errstate(over="ignore", invalid="ignore"):
-        for t in range(epochs):
-            W, rate = path[t].copy(), eta / (1 + options.get("decay", 0) * t)
-            for i in rng.permutation(X.shape[1]):
-                x, y = X[:, i], Y[:, i]
-                v = W @ x
-                delta = (y - g(v)) * g_prime(v)  # [l08 3]
-                W += 2 * rate * np.outer(delta, x)  # [l08 2]
-            path[t + 1] = W
-    return path
-
-
-def lms(X: np.ndarray, Y: np.ndarray, eta: float, epochs: int, batch: bool = False, **options):
-    """The LMS rule from W = 0, W ← W + 2η(y − Wx)xᵀ: the delta rule of a linear neuron. [l08 2]
-
-    With batch=True, a step per epoch by the mean over all points. Else as `delta_rule`.
-    """
-    W = np.zeros((len(Y), len(X)))
-    if batch:
-        return gradient_descent(mean_gradient(X, Y), W, eta, epochs)
-    return delta_rule(X, Y, "identity", eta, W, epochs, **options)
 
 
 def rate(eta: float, eigenvalues: np.ndarray) -> float:
@@ -122,11 +68,11 @@ def part_a(run: Run) -> dict[str, Any]:
         print(f"  η = {eta:<6g} w = {', '.join(f'{w:.4g}' for w in shown)}, …; after 1000: {end}")
         results[f"eta_{eta:g}"] = {"first": shown, "last": end}
         lines[f"η = {eta:g}"] = (range(9), np.clip(path[:9], -9, 9))
-    # w shrinks as 1/√(8ηk), not geometrically: at the optimum the curvature 12w² is 0.
-    slow = results["eta_0.125"]["last"] * np.sqrt(8 / 8 * 1000)
+    # At the optimum the curvature 12w² is 0: w shrinks as 1/√(8ηk), here 1/√k, not geometrically.
+    results["slow"] = results["eta_0.125"]["last"] * 1000**0.5
     figure = plots.curves(lines, "step", "w", "R(w) = w⁴ from w = 1", "o", ylim=(-1.6, 1.6))
     run.save("a_w4", figure)
-    return results | {"slow": float(slow)}
+    return results
 
 
 def draw_paths(axes: plots.Axes, X: np.ndarray, Y: np.ndarray, names: list[str]) -> dict[str, Any]:
@@ -139,7 +85,8 @@ def draw_paths(axes: plots.Axes, X: np.ndarray, Y: np.ndarray, names: list[str])
     axes.contour(*grid, loss, np.geomspace(loss.min() * 1.001, loss.max(), 14), cmap="Greys_r")
     for share in (0.2, 0.9, 1.02):
         eta = share * 2 / eigenvalues[-1]
-        path = gradient_descent(mean_gradient(X, Y), np.array([[-1.0, 0.5]]), eta, 40)[:, 0]
+        steps = 40 if share < 1 else 14
+        path = gradient_descent(mean_gradient(X, Y), np.array([[-1.0, 0.5]]), eta, steps)[:, 0]
         axes.plot(*path.T, "o-", markersize=3, linewidth=1, label=f"η = {share:g} × limit")
     axes.plot(*W[0], "k*", markersize=10, label="closed form")
     axes.set(xlabel=f"weight of {names[0]}", ylabel=f"weight of {names[1]}", aspect="equal")
@@ -184,68 +131,7 @@ def part_b(run: Run) -> dict[str, Any]:
     return {"pairs": pairs, "rows": rows, "raw_condition": float(np.linalg.cond(raw @ raw.T))}
 
 
-def part_c(run: Run) -> dict[str, Any]:
-    """LMS: all points at once or one at a time, against the closed form"""
-    X, Y, _ = load_standardized()
-    X = X[:4]  # a small condition number: η alone is at stake
-    W = l07.pseudo_inverse_fit(X, Y)
-    power = float((X**2).sum(0).mean())  # mean ‖x‖²
-    figure, (left, right) = plots.subplots(1, 2, (10, 4.2))
-    results, rows = {"limit_singly": 1 / power}, []
-    runs = {f"one at a time, η = {eta:g}": {"eta": eta} for eta in LMS_ETAS}
-    runs["one at a time, η = 0.1/(1 + t)"] = {"eta": 0.1, "decay": 1.0}
-    runs["all at once, η = 0.1"] = {"eta": 0.1, "batch": True}
-    for label, options in runs.items():
-        path = lms(X, Y, epochs=60, seed=run.args.seed, **options)
-        with np.errstate(over="ignore", invalid="ignore"):
-            distance = np.linalg.norm(path - W, axis=(1, 2)) / np.linalg.norm(W)
-            losses = [l07.squared_loss(each, X, Y) for each in path[-20:]]
-        excess = np.mean(losses) / l07.squared_loss(W, X, Y) - 1
-        reached = {"distance": float(distance[-1]), "excess": float(excess)}
-        results[label.replace(" ", "_")] = reached if np.isfinite(excess) else "diverged"
-        print(f"  {label:31} distance {distance[-1]:.1e} of the first, excess loss {excess:.1e}")
-        if label.endswith(("01", "0.1", "t)")):
-            left.semilogy(distance, label=label)
-        if len(options) == 1 and options["eta"] * power < 1:
-            rows.append((options["eta"], excess))
-    left.set(xlabel="epoch t", ylabel="distance to the closed form (share of the first)")
-    left.set(title="LMS on four inputs", ylim=(1e-9, 3))
-    eta = np.geomspace(min(LMS_ETAS), 0.8 / power)
-    right.loglog(*zip(*rows), "o", label="measured, last 20 of 60 epochs")
-    right.loglog(eta, eta * power / (1 - eta * power), label="Widrow's ηS/(1 − ηS), S = mean ‖x‖²")
-    right.set(xlabel="η", ylabel="excess loss (share of the least)", title="One at a time")
-    left.legend(fontsize=7)
-    right.legend(fontsize=8)
-    run.save("c_lms", figure)
-    return results
-
-
-def part_d(run: Run) -> dict[str, Any]:
-    """the delta rule: a sigmoid that says "above the median", a ReLU that says how far"""
-    X = l07.add_ones(load_standardized()[0])
-    progression = l07.load_diabetes()[1] / 100
-    above = (progression > np.median(progression)).astype(float)
-    linear, line = (l07.pseudo_inverse_fit(X, Y) for Y in (above, progression))
-    results = {"linear_correct": float(((linear @ X > 0.5) == above).mean())}
-    results["linear_r2"] = float(l07.r_squared(progression, line @ X)[0])
-    lines = {}
-    for activation, target, eta in (("sigmoid", above, 0.05), ("relu", progression, 0.005)):
-        rows = results[activation] = []
-        for bias in BIASES:
-            start = np.append(np.zeros(len(X) - 1), bias)[None]
-            path = delta_rule(X, target, activation, eta, start, 20, seed=run.args.seed)
-            F = ACTIVATIONS[activation][0](path[-1] @ X)
-            r2, correct = float(l07.r_squared(target, F)[0]), float(((F > 0.5) == above).mean())
-            rows.append({"bias": bias, "r2": r2, "correct": correct})
-            print(f"  {activation:7} from bias {bias:3}: R² = {r2:6.3f}")
-        lines[activation] = (BIASES, [row["r2"] for row in rows])
-    figure = plots.curves(lines, "bias at the start (other weights 0)", "R² after 20 epochs",
-                          "The delta rule on diabetes", "o")  # fmt: skip
-    run.save("d_delta", figure)
-    return results
-
-
-PARTS = {"a": part_a, "b": part_b, "c": part_c, "d": part_d}
+PARTS = {"a": part_a, "b": part_b}
 
 
 def main(argv: list[str] | None = None) -> int:
