@@ -17,10 +17,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
-import numpy as np
-
 from common import plots
 from common.run import Run, run_parts
+
+import numpy as np
 
 # n points, d inputs (one of them the constant 1), m outputs; one point per column:
 # X (d, n), Y (m, n), W (m, d).

@@ -16,13 +16,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
-import numpy as np
-
 from common import plots
 from common.run import Run, run_parts
 from hw5.network import phi, phi_prime
 from lectures import l07_regression as l07
 from lectures import l08_gradient_descent as l08
+
+import numpy as np
 
 # As in lecture 7: one point per column, X (d, n), Y (m, n), W (m, d). Losses average over points.
 

@@ -17,11 +17,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
-import numpy as np
-
 from common import plots
 from common.run import Run, run_parts
 from lectures import l07_regression as l07
+
+import numpy as np
 
 # As in lecture 7: one point per column, X (d, n), Y (m, n), W (m, d). Losses average over points.
 

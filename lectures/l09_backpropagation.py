@@ -17,11 +17,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
-import numpy as np
-
 from common import plots
 from common.run import Run, run_parts
 from lectures import l08_delta_rule as l08
+
+import numpy as np
 
 # One point per column, as in HW5: x (d_0, n), v and z of layer k (d_k, n).
 # g and g′: those of lecture 8's neuron, and one more.
@@ -161,8 +161,8 @@ def part_b(run: Run) -> dict[str, Any]:
     lines = {f"{name} images": (range(1, len(rows) + 1), [row[f"{name}_wrong"] for row in rows])
              for name in ("test", "training")}  # fmt: skip
     run.save("b_error", plots.curves(lines, "epoch", "wrong digits (%)", "", "o", ylim=(0, None)))
-    learned = np.clip(0.5 + (mlp.W[0] - start)[:40] / 0.5, 0, 1)  # 0 is gray
-    run.save("b_weights", plots.image_grid(learned, 10, title="learned by 40 neurons of layer 1"))
+    learned = np.clip(0.5 + (mlp.W[0] - start)[:20] / 0.5, 0, 1)  # 0 is gray
+    run.save("b_weights", plots.image_grid(learned, 10, title="learned by 20 neurons of layer 1"))
     return {"rows": rows, "accuracy": 1 - row["test_wrong"] / 100}
 
 

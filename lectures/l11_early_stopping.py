@@ -19,11 +19,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
-import numpy as np
-
 from common import plots
 from common.run import Run, run_parts
 from lectures import l09_backpropagation as l09
+
+import numpy as np
 
 COUNT, SEEDS, PATIENCE = 1000, 3, 5  # training digits, and as many for validation; seeds; epochs
 SHARES = {"right labels": 0.0, "a fifth wrong": 0.2}  # of the training labels that are random
@@ -51,14 +51,13 @@ def early_stopping(risks: list[float], patience: int) -> tuple[int, int]:
 
 
 def split_digits(run: Run, count: int = COUNT) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(x, y) for training, validation and test: `count` training images for each of the first two.
+    """(x, y) for training (the first `count`), validation (the last COUNT) and the test.
 
-    Where there are too few, half of the training images each.
+    Neither of the first two takes more than half of the training images.
     """
     x, y, x_test, y_test = l09.load_columns(run)
-    count = min(count, x.shape[1] // 2)
-    # Validation images come from the end, so that those of all `count` are nearly the same.
-    return [(x[:, :count], y[:, :count]), (x[:, -COUNT:], y[:, -COUNT:]), (x_test, y_test)]
+    count, last = (min(each, x.shape[1] // 2) for each in (count, COUNT))
+    return [(x[:, :count], y[:, :count]), (x[:, -last:], y[:, -last:]), (x_test, y_test)]
 
 
 def randomize_labels(y: np.ndarray, share: float, seed: int) -> np.ndarray:

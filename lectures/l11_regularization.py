@@ -16,17 +16,18 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
-import numpy as np
-
 from common import plots
 from common.run import Run, run_parts
 from lectures import l07_regression as l07
 from lectures import l08_gradient_descent as l08
 
+import numpy as np
+
 # As in lecture 7: one point per column, X (d, n), Y (m, n), W (m, d); R(W) sums over points.
 
 HURON = Path(__file__).resolve().parent / "data" / "huron.csv"
 DEGREES, SPLITS, POINTS = range(15), 50, 20  # (a): tried, and training points of each split
+LAMBDAS = np.geomspace(1, 1e4, 17)  # (b)
 
 
 def k_fold(n: int, k: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -144,15 +145,14 @@ def part_a(run: Run) -> dict[str, Any]:
 def part_b(run: Run) -> dict[str, Any]:
     """L2 and L1 on the diabetes data, and a bound on the norm"""
     X, Y, names = l08.load_standardized()
-    lambdas = np.geomspace(1, 1e4, 17)
     paths = {
-        "L2": [ridge(X, Y, lam) for lam in lambdas],
-        "L1": [lasso(X, Y, lam) for lam in lambdas],
+        "L2": [ridge(X, Y, lam) for lam in LAMBDAS],
+        "L1": [lasso(X, Y, lam) for lam in LAMBDAS],
     }
     figure, panels = plots.subplots(1, 2, (10, 4), sharey=True)
     for (name, path), axes in zip(paths.items(), panels):
         for weight, label in zip(np.concatenate(path).T, names):
-            axes.semilogx(lambdas, weight, label=label)
+            axes.semilogx(LAMBDAS, weight, label=label)
         axes.set(xlabel="λ", title=f"{name}: ten weights on the diabetes data")
         axes.grid(alpha=0.3)
     panels[0].set_ylabel("weight (deviations of y per deviation of x)")
