@@ -27,7 +27,7 @@ def run(tmp_path_factory, figures):
     """The script with fewer splits: its results, its figures by name, and what it printed."""
     out = tmp_path_factory.mktemp("l11")
     with pytest.MonkeyPatch.context() as patch, figures() as drawn:
-        patch.setattr(l11, "SPLITS", 12)
+        patch.setattr(l11, "SPLITS", 8)
         patch.setattr(l11, "LAMBDAS", (1.0, 1e4))
         assert l11.main(["--out", str(out)]) == 0
     return json.loads((out / "summary.json").read_text())["results"], drawn
@@ -131,7 +131,7 @@ def test_results(run, capsys):
     assert a["train"][2] == pytest.approx(0.92, abs=0.06)
     assert a["test"][12] > 4
     assert int(np.argmin(a["test"])) in (2, 3)
-    assert sum(a["chosen"]) == 12
+    assert sum(a["chosen"]) == 8
     assert a["degree_2_rmse"] <= a["chosen_rmse"]
     assert a["beyond"] > 100
     assert b["zero"] == 0 < b["small"]
