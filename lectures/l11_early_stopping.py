@@ -102,7 +102,7 @@ def part_a(run: Run) -> dict[str, Any]:
         stops = [early_stopping(list(seed[:, 1, 0]), PATIENCE) for seed in table]
         kept = np.array([seed[best, 2] for seed, (best, _) in zip(table, stops)])
         last = table[:, -1, 2]
-        axes.axvline(1 + stops[0][0], color="black", linestyle=":", label="kept by early stopping")
+        axes.axvline(1 + stops[0][0], color="black", linestyle=":", label="kept (first seed)")
         axes.set(xlabel="epoch", title=f"{x.shape[1]:,} digits, {label}", ylim=(0, 0.5))
         for name, ends in (("early", kept), ("at the end", last)):
             risk, wrong = ends.mean(0)

@@ -1,5 +1,6 @@
 """Lecture 11: early stopping, wrong labels and sweeps, on the sample."""
 
+import itertools
 import json
 
 from lectures import l09_backpropagation as l09
@@ -26,7 +27,10 @@ class FakeRun:
 
     def __init__(self, mnist):
         self.mnist = mnist
-        self.args = type("Args", (), {"lr": 0.1, "batch_size": 50, "epochs": 3, "seed": 0})
+        self.args = type("Args", (), {"lr": 0.1, "batch_size": 50, "epochs": 9, "seed": 0})
+
+    def save(self, name, figure):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -93,6 +97,26 @@ def test_measures_and_moments(sample):
     assert found == {"risk": 2, "wrong": 20, "risk_std": 1, "wrong_std": 10}
 
 
+def test_the_validation_risk_decides_what_is_kept(monkeypatch):
+    """A "network" is its epoch; x tells which split it is: 0 training, 1 validation, 2 test."""
+    splits = [(np.full((784, 1), kind), np.eye(10)[:, :1]) for kind in range(3)]
+    monkeypatch.setattr(l11, "split_digits", lambda run: splits)
+    monkeypatch.setattr(l11, "train", lambda run, data, seed, lam: itertools.count(1))
+    risks = {0: lambda epoch: 1 / epoch, 1: lambda epoch: abs(epoch - 2), 2: lambda epoch: epoch}
+    monkeypatch.setattr(l11, "measure", lambda epoch, data: (risks[data[0][0, 0]](epoch), epoch))
+    right = l11.part_a(FakeRun(None))["right_labels"]
+    assert (right["best"], right["stop"]) == ([2] * 3, [7] * 3)  # patience 5
+    assert (right["kept"]["risk"], right["last"]["risk"], right["least"]["risk"]) == (2, 9, 1)
+
+
+def test_each_amount_of_data_takes_as_many_steps(sample, monkeypatch):
+    monkeypatch.setattr(l11, "train", lambda run, data, seed, lam: itertools.count(1))
+    monkeypatch.setattr(l11, "measure", lambda epoch, data: (epoch, epoch))
+    jobs = {count: {"count": count} for count in (250, 500)}
+    rows = l11.sweep(FakeRun(sample), "x", jobs, "")["a_fifth_wrong"]
+    assert (rows["250"]["risk"], rows["500"]["risk"]) == (36, 18)  # 9 epochs of 1,000
+
+
 def test_results(run):
     a, b, c = (run[0][part] for part in "abc")
     right, wrong = a["right_labels"], a["a_fifth_wrong"]
@@ -105,7 +129,6 @@ def test_results(run):
     assert list(c["right_labels"]) == ["250", "500"]  # the sample has no 2 × 1,000
     assert c["right_labels"]["500"]["wrong"] < c["right_labels"]["250"]["wrong"]
     assert b["right_labels"]["0"]["risk_std"] > 0
-    # λ = 0 and 500 digits is the setting of (a), trained for twice the epochs: as many steps
     assert b["right_labels"]["0"] == c["right_labels"]["500"]
 
 
