@@ -57,10 +57,10 @@ def total_error(points: np.ndarray, centers: np.ndarray) -> Any:
     return squared_distances(points, centers).min(1).sum()
 
 
-def lloyd(points: np.ndarray, centers: np.ndarray) -> list[np.ndarray]:
+def lloyd(points: np.ndarray, centers: np.ndarray, max_iter: int = 100) -> list[np.ndarray]:
     """The centers at the start and after each update, until an update moves none of them."""
     path = [centers]
-    while ((moved := update(points, path[-1])) != path[-1]).any():
+    while len(path) <= max_iter and ((moved := update(points, path[-1])) != path[-1]).any():
         path.append(moved)
     return path
 

@@ -12,6 +12,7 @@ MUTATIONS += [
     (Q1, "assign(points, centers), centers.copy()", "assign(points, centers), centers"),
     (Q1, ".min(1).sum()", ".min(1).mean()"),
     (Q1, "!= path[-1]).any()", "!= path[-1]).all()"),
+    (Q1, "len(path) <= max_iter", "len(path) < max_iter"),
     (Q1, "if before <= 0:", "if before >= 0:"),
     (Q1, "if before * after < 0:", "if before < 0 < after:"),
     (Q1, "before / (before - after)", "after / (after - before)"),

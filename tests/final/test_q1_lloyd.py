@@ -68,6 +68,11 @@ def test_error_falls_with_every_update():
     assert len(errors) > 4 and (np.diff(errors) < 0).all()
 
 
+def test_at_most_so_many_updates():
+    points = np.random.default_rng(0).normal(size=(200, 2))
+    assert len(q1.lloyd(points, points[:6], max_iter=3)) == 4
+
+
 def test_cells_as_scipy():
     """With the centers mirrored at the box's sides, SciPy's cells of the centers end there."""
     centers = np.random.default_rng(0).uniform(-1.4, 1.4, (6, 2))
