@@ -150,21 +150,13 @@ def part_b(run: Run) -> dict[str, Any]:
     samples = {"increasing": best_generator(z), "decreasing": best_generator(1 - z), "identity": z}
     found = {name: ks_distance(made) for name, made in samples.items()}
     found["level"] = 1.358 / 100  # 1.358/√n, which 5 % of true samples exceed
-    print(
-        "  Kolmogorov–Smirnov: "
-        + ", ".join(f"{name} {distance:.4f}" for name, distance in found.items())
-    )
+    print("  distance: " + ", ".join(f"{name} {each:.4f}" for name, each in found.items()))
     figure, axes = plots.subplots(1, 2, size=(9, 3.8))
     axes[0].plot(NODES, best_generator(NODES), label="1 − √(1 − z), increasing")
     axes[0].plot(NODES, best_generator(1 - NODES), "--", label="1 − √z, the other one")
     axes[0].set(xlabel="z", ylabel="G(z)")
-    axes[1].hist(
-        samples["increasing"],
-        bins=40,
-        density=True,
-        alpha=0.4,
-        label="10,000 samples",
-    )
+    made = samples["increasing"]
+    axes[1].hist(made, bins=40, density=True, alpha=0.4, label="10,000 samples")
     axes[1].plot(NODES, density(NODES), label="2 − 2x")
     axes[1].set(xlabel="x", ylabel="density")
     for axis in axes:
