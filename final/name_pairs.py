@@ -23,14 +23,14 @@ HELD_OUT = 10  # of 100 Arabic words
 GAP = "-"  # in an alignment: no letter
 # Letters that one Latin spelling may stand for. An edit is of the first kind with both its letters.
 KINDS = {
-    "vowel, long or short": ["-اوي"],
-    "ayn (ع) or hamza": ["-اويعءؤئ"],
-    "silent h": ["-اه"],
-    "h (ه or ح)": ["هح"],
-    "s, t, d, z, plain or emphatic": ["سصث", "تطث", "دضذظز"],
-    "k, q, g, j": ["كقغج"],
+    "vowel": ["-اوي"],  # long or short; a short one is not written
+    "ayn": ["-اويعءؤئ"],  # ع, or hamza in its forms; the Latin has an apostrophe at best
+    "silent_h": ["-اه"],  # at the end
+    "h": ["هح"],
+    "emphatic": ["سصث", "تطث", "دضذظز"],  # or plain: s, t, d, z
+    "kq": ["كقغج"],  # k, q, g, j
 }
-OTHER = "letters that the Latin gives"
+OTHER = "other"  # the Latin gives the letter
 
 
 class Pair(NamedTuple):
@@ -160,9 +160,9 @@ def score(
         answers: in the pairs' order.
         all_pairs: where the other attested Arabic words of a spelling are found.
     Returns:
-        "cer": edits per 100 letters of the pairs' Arabic words; "exact": percent of the answers
-        without an edit; "cer_any", "exact_any": the same against the nearest attested word of the
-        spelling; "kinds": edits of each kind per 100 letters, which sum up to cer.
+        "cer": edits per letter of the pairs' Arabic words; "exact": share of the answers without an
+        edit; "cer_any", "exact_any": the same against the nearest attested word of the spelling;
+        "kinds": edits of each kind per letter, which sum up to cer.
     """
     attested: dict[str, list[str]] = defaultdict(list)
     for pair in all_pairs:
@@ -178,9 +178,9 @@ def score(
     letters = sum(len(pair.arabic) for pair in pairs)
     return {
         "pairs": len(pairs),
-        "cer": 100 * edits.total() / letters,
-        "exact": 100 * sum(exact) / len(pairs),
-        "cer_any": 100 * sum(n for n, _ in nearest) / sum(length for _, length in nearest),
-        "exact_any": 100 * sum(n == 0 for n, _ in nearest) / len(pairs),
-        "kinds": {kind: 100 * edits[kind] / letters for kind in [*KINDS, OTHER]},
+        "cer": edits.total() / letters,
+        "exact": sum(exact) / len(pairs),
+        "cer_any": sum(n for n, _ in nearest) / sum(length for _, length in nearest),
+        "exact_any": sum(n == 0 for n, _ in nearest) / len(pairs),
+        "kinds": {kind: edits[kind] / letters for kind in [*KINDS, OTHER]},
     }
