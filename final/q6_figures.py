@@ -57,8 +57,8 @@ def draw_arrow(
     if start[0] == end[0]:
         x, y = start[0] + 0.07, (start[1] + end[1]) / 2
         axes.text(x, y, text, ha="left", va="center", fontsize=9)
-    else:  # nearer to the start, where no other arrow crosses
-        x, y = 0.65 * start[0] + 0.35 * end[0], start[1] + 0.08
+    else:  # nearer to the end, where no other arrow crosses
+        x, y = 0.28 * start[0] + 0.72 * end[0], start[1] + 0.06
         axes.text(x, y, text, ha="center", va="bottom", fontsize=9)
 
 

@@ -31,7 +31,7 @@ class Memory(NamedTuple):
 
 
 def rnn_step(x: Tensor, s: Tensor, weights: Sequence[Tensor]) -> Tensor:
-    """φ(N x + W s + b), φ = tanh: the next state, (n, h). [final 6b]
+    """φ(N x + W s + b), φ = tanh: the next state, (n, h).
 
     Args:
         x: input, (n, m).
@@ -39,11 +39,11 @@ def rnn_step(x: Tensor, s: Tensor, weights: Sequence[Tensor]) -> Tensor:
         weights: N (h, m), W (h, h) and two biases (h,): torch has two, whose sum is the exam's b.
     """
     N, W, b, b2 = weights
-    return torch.tanh(x @ N.T + s @ W.T + b + b2)  # [final 6b rnn]
+    return torch.tanh(x @ N.T + s @ W.T + b + b2)  # [final 6b.1]
 
 
 def gru_step(x: Tensor, s: Tensor, weights: Sequence[Tensor]) -> Tensor:
-    """The same step with two gates: r, what of s is read; z, what of s is kept. (n, h) [final 6b]
+    """The same step with two gates: r, what of s is read; z, what of s is kept. (n, h)
 
     Args:
         x: input, (n, m).
@@ -55,7 +55,7 @@ def gru_step(x: Tensor, s: Tensor, weights: Sequence[Tensor]) -> Tensor:
     read_s, keep_s, new_s = (s @ W.T + b2).chunk(3, 1)
     r = torch.sigmoid(read_x + read_s)
     z = torch.sigmoid(keep_x + keep_s)
-    return (1 - z) * torch.tanh(new_x + r * new_s) + z * s  # [final 6b gru]
+    return (1 - z) * torch.tanh(new_x + r * new_s) + z * s  # [final 6b.5]
 
 
 class Seq2Seq(nn.Module):
@@ -113,7 +113,7 @@ class Seq2Seq(nn.Module):
 
     def attend(self, s: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         """Decoder states (n, L, h) with what they look at, (n, L, h), and the weights (n, L, T)."""
-        alpha = torch.softmax(s @ memory.keys.transpose(1, 2), 2)  # [final 6 attention]
+        alpha = torch.softmax(s @ memory.keys.transpose(1, 2), 2)  # [final 6b.6]
         context = alpha @ memory.states  # (n, L, h)
         return torch.tanh(self.combine(torch.cat((s, context), 2))), alpha
 
@@ -122,7 +122,7 @@ class Seq2Seq(nn.Module):
         s = self.dropout(s)
         if memory is not None:
             s = self.dropout(self.attend(s, memory)[0])
-        return self.U(s)  # [final 6b logits]
+        return self.U(s)  # [final 6b.3]
 
     def forward(self, x: Tensor, fed: Tensor) -> Tensor:
         """Logits (n, L, K) of each next letter, where the decoder is fed the right letters so far.
@@ -145,13 +145,13 @@ class Seq2Seq(nn.Module):
         s′_t = φ(V s′_{t−1} + V′ x′_t + c), by the equations above.
         """
         weights = [parameter for _, parameter in self.decoder.named_parameters()]
-        s = self.cell(one_hot(fed, self.signs).to(s.dtype), s, weights)  # [final 6b decoder]
+        s = self.cell(one_hot(fed, self.signs).to(s.dtype), s, weights)  # [final 6b.2]
         return self.read_out(s[:, None], memory)[:, 0].log_softmax(1), s
 
 
 def teacher_forcing(y: Tensor) -> Tensor:
     """What the decoder is fed for targets y (n, L): each letter's predecessor, at first EDGE."""
-    return pad(y[:, :-1].clamp(min=EDGE), (1, 0), value=EDGE)  # [final 6b fed]
+    return pad(y[:, :-1].clamp(min=EDGE), (1, 0), value=EDGE)  # [final 6b.4]
 
 
 def letter_loss(logits: Tensor, y: Tensor, smoothing: float = 0.0) -> Tensor:
