@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from final.seq2seq import ARABIC, EDGE, LATIN, PAD
+from final.seq2seq import ARABIC, EDGE, LATIN, PAD, Seq2Seq, beam_search
 
 DATA = Path(__file__).parent / "data"
 HELD_OUT = 10  # of 100 Arabic words
@@ -112,6 +112,17 @@ class Batches:
         for batch in (batches[i] for i in order):
             y = pad_sequence([self.y[i] for i in batch], batch_first=True, padding_value=PAD)
             yield torch.stack([self.x[i] for i in batch]), y, batch
+
+
+def transliterate(model: Seq2Seq, pairs: Sequence[Pair], beams: int) -> list[str]:
+    """The best Arabic word found for each pair's spelling."""
+    device = model.U.weight.device
+    answers = [""] * len(pairs)
+    for x, _, indices in Batches(pairs, size=512):
+        letters, _ = beam_search(model, x.to(device), beams)
+        for i, word in zip(indices.tolist(), letters[:, 0].tolist()):
+            answers[i] = decode_arabic(word)
+    return answers
 
 
 def align(answer: str, target: str) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ Figures and summary.json go to results/final/q6_transliteration/; final/README.m
 """
 
 import io
+import math
 import pickle
 import re
 import sys
@@ -25,10 +26,11 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim.lr_scheduler import OneCycleLR
 
 from common import ROOT
-from common.run import Run, UserError, run_parts
-from final.name_pairs import Batches, Pair, decode_arabic, load_pairs, score, split_pairs
+from common.loop import NonFiniteLoss
+from common.run import Run, UserError, progress, run_parts
+from final.name_pairs import Batches, Pair, load_pairs, score, split_pairs, transliterate
 from final.q6_figures import plot_attention, plot_diagram, plot_errors, plot_lengths
-from final.seq2seq import PAD, Seq2Seq, beam_search, letter_loss, teacher_forcing
+from final.seq2seq import PAD, Seq2Seq, letter_loss, teacher_forcing
 
 WIDTH, DROPOUT, SMOOTHING, BEAMS = 256, 0.2, 0.1, 4
 EXAMPLES = ["sharif", "ridwan", "elmasry", "sabrah", "bassiouny"]
@@ -49,7 +51,7 @@ def train(run: Run, kind: str, train_pairs: Sequence[Pair]) -> Seq2Seq:
     schedule = OneCycleLR(optimizer, args.lr, steps, pct_start=0.2, cycle_momentum=False)
     for epoch in range(1, args.epochs + 1):
         total, letters = 0.0, 0
-        for x, y, _ in batches:
+        for x, y, _ in progress(batches, f"epoch {epoch}"):
             x, y = x.to(run.device), y.to(run.device)
             logits = model(x, teacher_forcing(y))
             optimizer.zero_grad()
@@ -58,22 +60,14 @@ def train(run: Run, kind: str, train_pairs: Sequence[Pair]) -> Seq2Seq:
             optimizer.step()
             schedule.step()
             n = int((y != PAD).sum())
-            total, letters = total + n * letter_loss(logits.detach(), y).item(), letters + n
+            total += n * letter_loss(logits.detach(), y).item()
+            letters += n
+        if not math.isfinite(total):
+            raise NonFiniteLoss(epoch, len(batches), len(batches), args.lr)
         print(
             f"  epoch {epoch:2} of {args.epochs}: {total / letters:.3f} nats a letter", flush=True
         )
     return model.eval()
-
-
-def transliterate(model: Seq2Seq, pairs: Sequence[Pair], beams: int) -> list[str]:
-    """The best Arabic word found for each pair's spelling."""
-    device = next(model.parameters()).device
-    answers = [""] * len(pairs)
-    for x, _, indices in Batches(pairs, size=512):
-        letters, _ = beam_search(model, x.to(device), beams)
-        for i, word in zip(indices.tolist(), letters[:, 0].tolist()):
-            answers[i] = decode_arabic(word)
-    return answers
 
 
 def study(run: Run, kind: str) -> tuple[Seq2Seq, dict[str, Any]]:

@@ -23,8 +23,9 @@ from final.name_pairs import (
     load_pairs,
     score,
     split_pairs,
+    transliterate,
 )
-from final.seq2seq import ARABIC, EDGE, LATIN, PAD
+from final.seq2seq import ARABIC, EDGE, LATIN, PAD, Seq2Seq
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +112,17 @@ def test_the_order_comes_from_the_seed_and_is_new_in_each_pass():
     assert passes[0] != passes[1] and passes == [order(again), order(again)]
     fixed = Batches(PAIRS, 2)
     assert order(fixed) == order(fixed) == [1, 3, 6, 0, 2, 4, 5, 7]
+
+
+def test_answers_come_in_the_pairs_order_and_each_alone_is_the_same(names):
+    torch.manual_seed(1)
+    model = Seq2Seq("attention", width=16).eval()
+    with torch.no_grad():
+        model.U.weight *= 20
+    pairs = names[::1100]
+    together = transliterate(model, pairs, beams=3)
+    assert together == [transliterate(model, [pair], beams=3)[0] for pair in pairs]
+    assert len(set(together)) > 10
 
 
 @functools.cache
