@@ -102,6 +102,14 @@ def test_an_encoder_with_attention_reads_in_both_directions():
     assert not torch.allclose(model.encode(x)[1].states[0, 0], model.encode(other)[1].states[0, 0])
 
 
+def test_the_decoder_starts_from_what_both_directions_read_last():
+    model, x = small_model("attention"), some_words()
+    first, (states, _) = model.encode(x)
+    forward, backward = states[:, -1, :3], states[:, 0, 3:]
+    wanted = torch.tanh(model.start(torch.cat((forward, backward), 1)))
+    torch.testing.assert_close(first, wanted)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_dropout_acts_in_training_alone(kind):
     model = Seq2Seq(kind, width=8, dropout=0.5)
