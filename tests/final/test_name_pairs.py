@@ -25,7 +25,7 @@ from final.name_pairs import (
     split_pairs,
     transliterate,
 )
-from final.seq2seq import ARABIC, EDGE, LATIN, PAD, Seq2Seq
+from final.seq2seq import ARABIC, EDGE, LATIN, PAD, Seq2Seq, beam_search
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +125,8 @@ def test_answers_come_in_the_pairs_order_and_each_alone_is_the_same(names):
     together = transliterate(model, pairs, beams=3)
     assert together == [transliterate(model, [pair], beams=3)[0] for pair in pairs]
     assert len(set(together)) > 10
+    best = beam_search(model, encode_latin(pairs[7].latin)[None], 3)[0][0, 0]
+    assert together[7] == decode_arabic(best.tolist())
 
 
 @functools.cache
