@@ -32,7 +32,7 @@ from final.name_pairs import Batches, Pair, load_pairs, score, split_pairs, tran
 from final.q6_figures import plot_attention, plot_diagram, plot_errors, plot_lengths
 from final.seq2seq import PAD, Seq2Seq, letter_loss, teacher_forcing
 
-WIDTH, DROPOUT, SMOOTHING, BEAMS = 256, 0.2, 0.1, 4
+WIDTH, DROPOUT, SMOOTHING, BEAMS = 256, 0.1, 0.1, 4
 EXAMPLES = ["sharif", "ridwan", "elmasry", "sabrah", "bassiouny"]
 LOOKED_AT = ["sharif", "khadija", "elmasry"]
 NETWORK = "attention.pt"
@@ -41,14 +41,14 @@ NETWORK = "attention.pt"
 def train(run: Run, kind: str, train_pairs: Sequence[Pair]) -> Seq2Seq:
     """A network trained with teacher forcing: the decoder is fed the right letters so far.
 
-    The learning rate rises for a fifth of the steps and falls to 0 in the rest.
+    The learning rate rises for a tenth of the steps and falls to 0 in the rest.
     """
     args = run.args
     model = run.place(Seq2Seq(kind, WIDTH, dropout=DROPOUT))
     batches = Batches(train_pairs, args.batch_size, args.seed)
     optimizer = torch.optim.Adam(model.parameters())
     steps = args.epochs * len(batches)
-    schedule = OneCycleLR(optimizer, args.lr, steps, pct_start=0.2, cycle_momentum=False)
+    schedule = OneCycleLR(optimizer, args.lr, steps, pct_start=0.1, cycle_momentum=False)
     for epoch in range(1, args.epochs + 1):
         total, letters = 0.0, 0
         for x, y, _ in progress(batches, f"epoch {epoch}"):

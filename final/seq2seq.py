@@ -26,7 +26,7 @@ MAX_STEPS = 16  # the longest Arabic word of the data has 13 letters
 class Memory(NamedTuple):
     """What the decoder may look back at."""
 
-    states: Tensor  # (n, T, h), the encoder's
+    states: Tensor  # (n, T, 2h), the encoder's
     keys: Tensor  # (n, T, h)
 
 
@@ -82,20 +82,14 @@ class Seq2Seq(nn.Module):
         self.has_attention = kind == "attention"
         self.signs = signs
         self.A = nn.Embedding(len(LATIN), embedding)  # its row of a letter is A x, x one-hot
-        # Two directions share the width, so that both together are as wide as the decoder.
-        self.encoder = layer(
-            embedding,
-            width // 2 if self.has_attention else width,
-            batch_first=True,
-            bidirectional=self.has_attention,
-        )
+        self.encoder = layer(embedding, width, batch_first=True, bidirectional=self.has_attention)
         self.decoder = layer(signs, width, batch_first=True)
         self.U = nn.Linear(width, signs)  # U and d
         self.dropout = nn.Dropout(dropout)
         if self.has_attention:
-            self.start = nn.Linear(width, width)
-            self.keys = nn.Linear(width, width, bias=False)
-            self.combine = nn.Linear(2 * width, width)
+            self.start = nn.Linear(2 * width, width)
+            self.keys = nn.Linear(2 * width, width, bias=False)
+            self.combine = nn.Linear(3 * width, width)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Memory | None]:
         """The decoder's first state, (n, h), and with attention what it may look back at.
@@ -104,7 +98,7 @@ class Seq2Seq(nn.Module):
             x: Latin words of one length, (n, T) indices in LATIN; no padding, so no word's state
                 depends on the others in its batch.
         """
-        states, last = self.encoder(self.dropout(self.A(x)))  # (n, T, h), (1, n, h) or (2, n, h/2)
+        states, last = self.encoder(self.dropout(self.A(x)))  # (n, T, h or 2h), (1 or 2, n, h)
         if not self.has_attention:
             return last[0], None  # all that the decoder learns of the word
         states = self.dropout(states)
@@ -114,7 +108,7 @@ class Seq2Seq(nn.Module):
     def attend(self, s: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         """Decoder states (n, L, h) with what they look at, (n, L, h), and the weights (n, L, T)."""
         alpha = torch.softmax(s @ memory.keys.transpose(1, 2), 2)  # [final 6b.6]
-        context = alpha @ memory.states  # (n, L, h)
+        context = alpha @ memory.states  # (n, L, 2h)
         return torch.tanh(self.combine(torch.cat((s, context), 2))), alpha
 
     def read_out(self, s: Tensor, memory: Memory | None) -> Tensor:

@@ -112,6 +112,8 @@ def test_the_order_comes_from_the_seed_and_is_new_in_each_pass():
     assert passes[0] != passes[1] and passes == [order(again), order(again)]
     lengths = [[x.shape[1] for x, *_ in batches] for _ in range(2)]
     assert lengths[0] != lengths[1] and sorted(lengths[0]) == sorted(lengths[1])
+    for _, y, _ in Batches(PAIRS * 4, 4, seed=0):  # sorted: no batch is mostly padding
+        assert (y == PAD).sum() <= 4
     fixed = Batches(PAIRS, 2)
     assert order(fixed) == order(fixed) == [1, 3, 6, 0, 2, 4, 5, 7]
 

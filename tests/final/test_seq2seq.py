@@ -105,7 +105,7 @@ def test_an_encoder_with_attention_reads_in_both_directions():
 def test_the_decoder_starts_from_what_both_directions_read_last():
     model, x = small_model("attention"), some_words()
     first, (states, _) = model.encode(x)
-    forward, backward = states[:, -1, :3], states[:, 0, 3:]
+    forward, backward = states[:, -1, :6], states[:, 0, 6:]
     wanted = torch.tanh(model.start(torch.cat((forward, backward), 1)))
     torch.testing.assert_close(first, wanted)
 

@@ -26,6 +26,7 @@ def database(tmp_path) -> bytes:
         ("السيد", "El-Sa’id", "EG", 1),
         ("بن علي", "Ben Ali", "TN", 7),
         ("ژاله", "Zhaleh", "IQ", 1),
+        ("شريف", "Шариф", "SY", 1),
     ]
     connection.executemany("INSERT INTO units VALUES (?, ?, ?, ?)", rows)
     connection.execute("INSERT INTO full_names VALUES ('شريف', 'Person', 'EG', 1)")
