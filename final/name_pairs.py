@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from final.seq2seq import ARABIC, EDGE, LATIN, PAD, Seq2Seq, beam_search
+
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-
-from final.seq2seq import ARABIC, EDGE, LATIN, PAD, Seq2Seq, beam_search
 
 DATA = Path(__file__).parent / "data"
 HELD_OUT = 10  # of 100 Arabic words

@@ -6,12 +6,12 @@ the letters stand one by one, in the order in which the network writes them.
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-from torch import Tensor
-
 from common import plots
 from final.name_pairs import Pair
 from final.seq2seq import Seq2Seq
+
+import numpy as np
+from torch import Tensor
 
 END = "■"  # stands for EDGE
 # kind of edit → label and color. No label begins with an Arabic letter: it would turn around.

@@ -21,16 +21,16 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
-import torch
-from torch.nn.utils import clip_grad_norm_
-from torch.optim.lr_scheduler import OneCycleLR
-
 from common import ROOT
 from common.loop import NonFiniteLoss
 from common.run import Run, UserError, progress, run_parts
 from final.name_pairs import Batches, Pair, load_pairs, score, split_pairs, transliterate
 from final.q6_figures import plot_attention, plot_diagram, plot_errors, plot_lengths
 from final.seq2seq import PAD, Seq2Seq, letter_loss, teacher_forcing
+
+import torch
+from torch.nn.utils import clip_grad_norm_
+from torch.optim.lr_scheduler import OneCycleLR
 
 WIDTH, DROPOUT, SMOOTHING, BEAMS = 256, 0.1, 0.1, 4
 EXAMPLES = ["sharif", "ridwan", "elmasry", "sabrah", "bassiouny"]

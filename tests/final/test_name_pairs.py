@@ -3,9 +3,6 @@
 import functools
 import random
 
-import pytest
-import torch
-
 from final.name_pairs import (
     DATA,
     GAP,
@@ -26,6 +23,9 @@ from final.name_pairs import (
     transliterate,
 )
 from final.seq2seq import ARABIC, EDGE, LATIN, PAD, Seq2Seq, beam_search
+
+import pytest
+import torch
 
 
 @pytest.fixture(scope="module")

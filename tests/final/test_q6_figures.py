@@ -1,8 +1,5 @@
 """Final Q6's figures: what stands in their axes."""
 
-import pytest
-import torch
-
 from final.name_pairs import KINDS, OTHER, Pair
 from final.q6_figures import (
     END,
@@ -13,6 +10,9 @@ from final.q6_figures import (
     plot_lengths,
 )
 from final.seq2seq import Seq2Seq
+
+import pytest
+import torch
 
 
 def texts(axes) -> list[str]:

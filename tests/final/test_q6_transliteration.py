@@ -5,13 +5,13 @@ import functools
 import json
 import zlib
 
-import pytest
-import torch
-
 from final import name_pairs, q6_figures
 from final import q6_transliteration as q6
 from final.name_pairs import Batches, Pair, score
 from final.seq2seq import LATIN, PAD, letter_loss, teacher_forcing
+
+import pytest
+import torch
 
 
 @functools.cache

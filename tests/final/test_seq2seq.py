@@ -2,12 +2,6 @@
 
 import itertools
 
-import numpy as np
-import pytest
-import torch
-from torch import nn
-from torch.nn.functional import one_hot, scaled_dot_product_attention
-
 from final.seq2seq import (
     EDGE,
     LATIN,
@@ -19,6 +13,12 @@ from final.seq2seq import (
     rnn_step,
     teacher_forcing,
 )
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import one_hot, scaled_dot_product_attention
 
 KINDS = ["rnn", "gru", "attention"]
 

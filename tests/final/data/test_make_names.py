@@ -7,10 +7,10 @@ import sqlite3
 import zipfile
 from collections import Counter
 
-import pytest
-
 from final.data import make_names
 from final.name_pairs import DATA
+
+import pytest
 
 
 @pytest.fixture
