@@ -175,7 +175,7 @@ def score(
         all_pairs: where the other attested Arabic words of a spelling are found.
     Returns:
         "cer": edits per letter of the pairs' Arabic words; "exact": share of the answers without an
-        edit; "cer_any", "exact_any": the same against the nearest attested word of the spelling;
+        edit; "cer_any", "exact_any": the same with the edits to the nearest attested word;
         "kinds": edits of each kind per letter, which sum up to cer.
     """
     attested: dict[str, list[str]] = defaultdict(list)
@@ -188,13 +188,13 @@ def score(
         edits.update(edit_kind(given, wanted) for given, wanted in wrong)
         exact.append(not wrong)
         words = [pair.arabic, *attested[pair.latin]]
-        nearest.append(min((edit_distance(answer, word), len(word)) for word in words))
+        nearest.append(min(edit_distance(answer, word) for word in words))
     letters = sum(len(pair.arabic) for pair in pairs)
     return {
         "pairs": len(pairs),
         "cer": edits.total() / letters,
         "exact": sum(exact) / len(pairs),
-        "cer_any": sum(n for n, _ in nearest) / sum(length for _, length in nearest),
-        "exact_any": sum(n == 0 for n, _ in nearest) / len(pairs),
+        "cer_any": sum(nearest) / letters,
+        "exact_any": nearest.count(0) / len(pairs),
         "kinds": {kind: edits[kind] / letters for kind in [*KINDS, OTHER]},
     }

@@ -30,7 +30,7 @@ from final.seq2seq import PAD, Seq2Seq, letter_loss, teacher_forcing
 
 import torch
 from torch.nn.utils import clip_grad_norm_
-from torch.optim.lr_scheduler import OneCycleLR
+from torch.optim.lr_scheduler import LambdaLR
 
 WIDTH, DROPOUT, SMOOTHING, BEAMS = 256, 0.1, 0.1, 4
 EXAMPLES = ["sharif", "ridwan", "elmasry", "sabrah", "bassiouny"]
@@ -41,14 +41,14 @@ NETWORK = "attention.pt"
 def train(run: Run, kind: str, train_pairs: Sequence[Pair]) -> Seq2Seq:
     """A network trained with teacher forcing: the decoder is fed the right letters so far.
 
-    The learning rate rises for a tenth of the steps and falls to 0 in the rest.
+    The learning rate rises in the first eleventh of the steps, up to --lr, and then falls to 0.
     """
     args = run.args
     model = run.place(Seq2Seq(kind, WIDTH, dropout=DROPOUT))
     batches = Batches(train_pairs, args.batch_size, args.seed)
-    optimizer = torch.optim.Adam(model.parameters())
+    optimizer = torch.optim.Adam(model.parameters(), args.lr)
     steps = args.epochs * len(batches)
-    schedule = OneCycleLR(optimizer, args.lr, steps, pct_start=0.1, cycle_momentum=False)
+    schedule = LambdaLR(optimizer, lambda step: min(10 * (step + 1), steps - step) / steps)
     for epoch in range(1, args.epochs + 1):
         total, letters = 0.0, 0
         for x, y, _ in progress(batches, f"epoch {epoch}"):
