@@ -1,20 +1,21 @@
-"""Power grids as graphs: their flows, what a lost line does to them, and how to draw them.
+"""Power grids as graphs: their flows, and the residuals that a lost line leaves in them.
 
-A grid has N buses and L lines. In the "DC" approximation of its power flow, the power on a line from
-bus u to bus v is the line's susceptance b times the difference of the buses' angles, θ_u − θ_v, and
-the powers p that the buses feed in determine the angles: B θ = p, where B = Σ b a aᵀ over the lines
-and a is +1 at u, −1 at v and 0 elsewhere. Powers are in units of 100 MW ("per unit", p.u.).
+A grid has N buses and L lines. In the "DC" approximation of its power flow, a line from bus u to
+bus v carries b (θ_u − θ_v): its susceptance times the difference of the buses' angles. The powers p
+that the buses feed in determine the angles: B θ = p, where B = Σ b a aᵀ over the lines, and a is +1
+at u, −1 at v and 0 elsewhere. Powers are in units of 100 MW ("per unit", p.u.).
 """
 
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 DATA = Path(__file__).resolve().parent / "data"
 NOISE = 0.05  # p.u., standard deviation of the error of a measured power
 SWING = 0.2  # loads lie within ±20 % of the case file's
+CLEAR = 4 * NOISE  # p.u.; smaller disturbances are lost among the noise of all buses
 
 
 class Grid(NamedTuple):
@@ -78,35 +79,80 @@ def flows_seen(grid: Grid, injections: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return flows / np.where(removable, left, np.inf), removable
 
 
-def draw_graphs(
-    grid: Grid, count: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Residuals of Kirchhoff's law and what caused them.
+class Graphs(NamedTuple):
+    """Labeled graphs, all with one grid's nodes and edges.
 
-    Label 1: a line is out, +g and −g at its two ends. Label 0: two meters are off by the +g and −g
-    of such an outage, at two buses that are no neighbors. Each of these two is an end of a line
-    that is drawn anew, so that a bus is as often among them as with label 1, and neither the values
-    nor where they stand tell the classes apart: only the pair does.
+    Attributes:
+        residuals: (n, N), p.u.; the one feature of a node.
+        labels: (n,), 1: a line is out, 0: two meters are wrong.
+        sizes: (n,), g, p.u.
+    """
 
-    Returns:
-        residuals: (count, N), p.u., with noise.
-        labels: (count,), 0 or 1.
+    residuals: np.ndarray
+    labels: np.ndarray
+    sizes: np.ndarray
+
+
+def draw_graphs(grid: Grid, count: int, rng: np.random.Generator) -> Graphs:
+    """Residuals of Kirchhoff's law, with noise, and what caused them.
+
+    Label 1: a line is out, +g and −g at its two ends. Label 0: two meters are wrong by the +g and
+    −g of such an outage, at two buses that are no neighbors. Each of the two is the end of a line
+    drawn at random, as with label 1. So neither the residuals nor how often a bus is hit tell the
+    classes apart: only the pair does.
     """
     g, removable = flows_seen(grid, draw_injections(grid, count, rng))
     lines = np.flatnonzero(removable)
     out = rng.choice(lines, count)
     labels = rng.integers(0, 2, count)
-    places = grid.ends[out]  # (count, 2)
+    places = grid.ends[out]  # (n, 2)
     wrong = labels == 0
-    while wrong.any():
-        u, v = grid.ends[rng.choice(lines, (2, wrong.sum()))][..., rng.integers(2)]
-        places[wrong] = np.stack((u, v), 1)
+    while wrong.any():  # draw again what came out as neighbors, or as one bus twice
+        places[wrong] = rng.choice(grid.ends[lines].ravel(), (wrong.sum(), 2))
         wrong &= grid.adjacency[places[:, 0], places[:, 1]] | (places[:, 0] == places[:, 1])
+    graphs, sizes = np.arange(count), g[np.arange(count), out]
     residuals = rng.normal(0, NOISE, (count, len(grid.load)))
-    size = g[np.arange(count), out]
-    residuals[np.arange(count), places[:, 0]] += size
-    residuals[np.arange(count), places[:, 1]] -= size
-    return residuals, labels
+    residuals[graphs, places[:, 0]] += sizes
+    residuals[graphs, places[:, 1]] -= sizes
+    return Graphs(residuals, labels, sizes)
+
+
+def log_likelihood_ratios(
+    grid: Grid, residuals: np.ndarray, rng: np.random.Generator, cases: int = 100
+) -> tuple[np.ndarray, np.ndarray]:
+    """ln P(r | label 1) − ln P(r | label 0): no decision is right more often than its sign.
+
+    With +g at u and −g at v, the density of the residuals r is that of noise alone times
+    exp((dg − g²)/σ²), d = r_u − r_v. This is averaged over pairs (u, v), and over g.
+
+    Args:
+        residuals: (n, N), p.u.
+        cases: loads drawn, from which the distribution of g is taken.
+
+    Returns:
+        general: (n,), for one who knows the edges, and how g is distributed over all lines.
+        informed: (n,), for one who knows how g is distributed for each line.
+    """
+    g, removable = flows_seen(grid, draw_injections(grid, cases, rng))
+    g, ends = g[:, removable], grid.ends[removable]
+    sizes = np.quantile(abs(g), np.linspace(0, 1, 2000))
+    far = np.arange(0, 2 * sizes[-1] + 1, 0.01)  # |d|, to interpolate between
+    table = [log_mean_exp((d * sizes - sizes**2) / NOISE**2) for d in far]
+    hits = np.bincount(ends.ravel(), minlength=len(grid.load))
+    u, v = np.nonzero(np.triu(~grid.adjacency & (hits[:, None] * hits > 0), 1))
+    general, informed = [], []
+    for r in residuals:
+        d = r[ends[:, 0]] - r[ends[:, 1]]
+        meters = log_mean_exp(np.interp(abs(r[u] - r[v]), far, table), hits[u] * hits[v])
+        general.append(log_mean_exp(np.interp(abs(d), far, table)) - meters)
+        informed.append(log_mean_exp((d * g - g**2) / NOISE**2) - meters)
+    return np.array(general), np.array(informed)
+
+
+def log_mean_exp(exponents: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """ln of the weighted mean of exp(exponents), without overflow."""
+    top = exponents.max()
+    return np.log(np.average(np.exp(exponents - top), weights=weights)) + top
 
 
 def hop_distances(adjacency: np.ndarray) -> np.ndarray:
@@ -119,21 +165,46 @@ def hop_distances(adjacency: np.ndarray) -> np.ndarray:
     return distance
 
 
-def place_nodes(adjacency: np.ndarray, steps: int = 300) -> np.ndarray:
-    """Coordinates (N, 2) for a drawing, in which distances are about the numbers of lines between.
+def judge(scores: np.ndarray, labels: np.ndarray, sizes: np.ndarray) -> dict[str, float]:
+    """How good decisions by the sign of a score are.
 
-    They minimize the stress Σ (|x_i − x_j| − d_ij)² / d_ij², from the two leading directions of
-    the distances. Gansner, Koren and North, "Graph drawing by stress majorization", 2004.
+    Args:
+        scores, labels, sizes: (n,) each; a positive score says label 1.
+
+    Returns:
+        "accuracy": the share that is right.
+        "accuracy_clear": the same among disturbances with |g| of at least CLEAR.
+        "auc": the chance that a graph of label 1 scores higher than one of label 0, a tie counting
+            half: the area under the ROC curve.
     """
-    d = hop_distances(adjacency).astype(float)
-    n = len(d)
-    center = np.eye(n) - 1 / n
-    values, vectors = np.linalg.eigh(-center @ d**2 @ center / 2)
-    x = vectors[:, -2:] * np.sqrt(values[-2:])
-    weights = 1 / (d + np.eye(n)) ** 2 - np.eye(n)
-    inverse = np.linalg.pinv(np.diag(weights.sum(1)) - weights)
-    for _ in range(steps):
-        apart = np.linalg.norm(x[:, None] - x, axis=2)
-        pull = weights * d / np.maximum(apart, 1e-9)
-        x = inverse @ (np.diag(pull.sum(1)) - pull) @ x
-    return x
+    right = (scores > 0) == (labels > 0)
+    ones, zeros = scores[labels > 0, None], scores[labels <= 0]
+    wins = (ones > zeros).mean() + (ones == zeros).mean() / 2
+    clear = abs(sizes) >= CLEAR
+    return {
+        "accuracy": float(right.mean()),
+        "accuracy_clear": float(right[clear].mean()),
+        "auc": float(wins),
+    }
+
+
+def measure_limits(grid: Grid, graphs: Graphs, rng: np.random.Generator) -> dict[str, Any]:
+    """What the largest residual tells, and how good the best decisions are.
+
+    Returns:
+        "largest_outages": AUC of max |r| where label 1 is an outage and label 0 is noise alone.
+        "largest": AUC of max |r| on the graphs.
+        "general", "informed": `judge` of the two likelihood ratios.
+    """
+    residuals, labels, sizes = graphs
+    outages = residuals[labels == 1]
+    quiet = rng.normal(0, NOISE, outages.shape)
+    largest = abs(np.concatenate((outages, quiet))).max(1)
+    is_outage, any_size = np.repeat([1, 0], len(outages)), np.ones(len(largest))
+    general, informed = log_likelihood_ratios(grid, residuals, rng)
+    return {
+        "largest_outages": judge(largest, is_outage, any_size)["auc"],
+        "largest": judge(abs(residuals).max(1), labels, sizes)["auc"],
+        "general": judge(general, labels, sizes),
+        "informed": judge(informed, labels, sizes),
+    }
