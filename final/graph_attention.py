@@ -49,14 +49,14 @@ class GraphLayer(nn.Module):
     def __init__(self, width: int, heads: int):
         super().__init__()
         self.attention = GraphAttention(width, heads)
-        self.forward_part = nn.Sequential(
+        self.feed_forward = nn.Sequential(
             nn.Linear(width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width)
         )
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
 
     def forward(self, x: Tensor, adjacency: Tensor) -> Tensor:
         x = self.norms[0](x + self.attention(x, adjacency)[0])
-        return self.norms[1](x + self.forward_part(x))  # (n, N, d) [final 7.2]
+        return self.norms[1](x + self.feed_forward(x))  # (n, N, d) [final 7.2]
 
 
 class GraphNetwork(nn.Module):

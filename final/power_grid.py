@@ -58,9 +58,9 @@ def flows_seen(grid: Grid, injections: np.ndarray) -> tuple[np.ndarray, np.ndarr
     """What shows of each line's loss, and which lines can be lost.
 
     Whoever believes that the lost line is still there computes from the angles that it carries
-    g = b (θ_u − θ_v), and misses g at bus u and finds it too much at bus v: the residual p − Bθ is
-    +g at u, −g at v and 0 elsewhere. Without the line, B has lost b a aᵀ, so aᵀθ is what it was
-    with the line, divided by 1 − b aᵀB⁺a (Sherman and Morrison).
+    g = b (θ_u − θ_v). So bus u seems to feed in g more than is measured, and bus v g less: the
+    residual Bθ − p is +g at u, −g at v and 0 elsewhere. Without the line, B has lost b a aᵀ, so
+    aᵀθ is what it was with the line, divided by 1 − b aᵀB⁺a (Sherman and Morrison).
 
     Args:
         injections: (n, N), p.u.
@@ -135,8 +135,9 @@ def log_likelihood_ratios(
     """
     g, removable = flows_seen(grid, draw_injections(grid, cases, rng))
     g, ends = g[:, removable], grid.ends[removable]
-    sizes = np.quantile(abs(g), np.linspace(0, 1, 2000))
-    far = np.arange(0, 2 * sizes[-1] + 1, 0.01)  # |d|, to interpolate between
+    sizes = np.sort(abs(g), axis=None)
+    sizes = np.outer((1, -1), sizes[:: 1 + sizes.size // 2000])  # of either sign
+    far = np.arange(0, 2 * sizes.max() + 1, 0.01)  # |d|, to interpolate between
     table = [log_mean_exp((d * sizes - sizes**2) / NOISE**2) for d in far]
     hits = np.bincount(ends.ravel(), minlength=len(grid.load))
     u, v = np.nonzero(np.triu(~grid.adjacency & (hits[:, None] * hits > 0), 1))

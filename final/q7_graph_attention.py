@@ -76,7 +76,7 @@ def train(run: Run, seed: int, complete: bool = False, own: bool = False) -> tup
 
 
 @torch.no_grad()
-def evaluate(run: Run, model: GraphNetwork, buses: int = GRID) -> dict[str, float]:
+def evaluate(run: Run, model: GraphNetwork, buses: int) -> dict[str, float]:
     """`judge` on new graphs of a grid."""
     if buses != GRID:  # the same parameters on another graph
         trained, adjacency = model, torch.from_numpy(load_grid(buses).adjacency)
@@ -129,9 +129,9 @@ def part_b(run: Run) -> dict[str, Any]:
         runs.append({str(n): evaluate(run, model, n) for n in (GRID, *OTHER_GRIDS)})
     run.save("b_attention", show_attention(run, model))
     model, histories["neighbors, a w for each bus"] = train(run, run.args.seed, own=True)
-    own = evaluate(run, model)
+    own = evaluate(run, model, GRID)
     model, histories["complete graph"] = train(run, run.args.seed, complete=True)
-    complete = evaluate(run, model)
+    complete = evaluate(run, model, GRID)
     curves = {name: ([row["epoch"] for row in rows], [row["test_loss"] for row in rows])
               for name, rows in histories.items()}  # fmt: skip
     run.save("b_loss", plots.curves(curves, "epoch", "binary cross-entropy of new graphs (nats)",
@@ -167,8 +167,9 @@ def part_c(run: Run) -> dict[str, Any]:
         limits[str(n)] = measure_limits(load_grid(n), new_graphs(run, n), rng)
         row = limits[str(n)]
         print(f"  {n} buses: AUC of the largest residual {row['largest_outages']:.3f} for outages, "
-              f"{row['largest']:.3f} for (b); the best decision has {row['general']['accuracy']:.3f} "
-              f"right, {row['informed']['accuracy']:.3f} if it knows each line's g")  # fmt: skip
+              f"{row['largest']:.3f} for (b)\n"
+              f"    best decision {row['general']['accuracy']:.3f} right, "
+              f"{row['informed']['accuracy']:.3f} if it knows each line's g")  # fmt: skip
     return limits
 
 
