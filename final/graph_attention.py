@@ -69,7 +69,7 @@ class GraphNetwork(nn.Module):
     """
 
     def __init__(
-        self, adjacency: Tensor, layers: int = 1, width: int = 32, heads: int = 4, own: bool = False
+        self, adjacency: Tensor, layers: int = 1, width: int = 16, heads: int = 2, own: bool = False
     ):
         super().__init__()
         self.register_buffer("adjacency", adjacency, persistent=False)  # no parameter: not saved

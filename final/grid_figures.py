@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from common import plots
 from final.power_grid import Grid, hop_distances
+
+import numpy as np
 
 
 def place_nodes(adjacency: np.ndarray, steps: int = 300) -> np.ndarray:

@@ -36,7 +36,7 @@ class Grid(NamedTuple):
 
 
 def load_grid(buses: int) -> Grid:
-    """The IEEE test grid of 14, 57, 118 or 300 buses, which are counted from 0 here."""
+    """The IEEE test grid of 14, 57 or 118 buses, which are counted from 0 here."""
     case = json.loads((DATA / f"ieee{buses}.json").read_text(encoding="utf-8"))
     numbers = {bus: i for i, (bus, _, _) in enumerate(case["buses"])}
     ends = np.array([[numbers[u], numbers[v]] for u, v, _, _ in case["branches"]])

@@ -1,9 +1,9 @@
-"""Makes ieee14.json to ieee300.json, power grids, from a pinned wheel of pypower.
+"""Makes ieee14.json, ieee57.json and ieee118.json, power grids, from a pinned wheel of pypower.
 
     python final/data/make_grids.py
 
 downloads pypower 5.1.21 from the package index, reads its case files without running any of its
-code, and writes the four files beside itself: the same bytes each time. README_grids.md says what
+code, and writes the three files beside itself: the same bytes each time. README_grids.md says what
 they hold and who made them.
 """
 
@@ -24,7 +24,6 @@ CASES = {  # number of buses → SHA-256 of pypower/case*.py
     14: "8e09b8cb0c8484994bdb0fee864846cb35aa9ecbf273d7c600c0828156dc41be",
     57: "97802230f6b4dafd484e97f061c69542359648ab7ab5d51949368e68f4c975f6",
     118: "90c28f0d55324a6f11b6371c3fd8424b3c1bc18830699deaec207d7d72e50c25",
-    300: "5790108c91a2a5b99cb0dde5272dabdc2c6b846db72ea5e807b2080aa0fb757c",
 }
 # columns of a case file's tables
 BUS, LOAD = 0, 2

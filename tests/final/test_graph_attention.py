@@ -1,11 +1,11 @@
+from final.graph_attention import GraphAttention, GraphLayer, GraphNetwork
+
 import networkx as nx
 import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
-
-from final.graph_attention import GraphAttention, GraphLayer, GraphNetwork
 
 
 @pytest.fixture(autouse=True)

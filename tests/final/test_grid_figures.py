@@ -1,9 +1,9 @@
+from final.grid_figures import draw_attention, draw_hops, place_nodes
+from final.power_grid import hop_distances, load_grid
+
 import networkx as nx
 import numpy as np
 import pytest
-
-from final.grid_figures import draw_attention, draw_hops, place_nodes
-from final.power_grid import hop_distances, load_grid
 
 
 def stress(places: np.ndarray, d: np.ndarray) -> float:

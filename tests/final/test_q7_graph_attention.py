@@ -1,13 +1,13 @@
 import json
 
+from final import q7_graph_attention as q7
+from final.graph_attention import GraphNetwork
+from final.power_grid import draw_graphs, judge, load_grid
+
 import numpy as np
 import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
-
-from final import q7_graph_attention as q7
-from final.graph_attention import GraphNetwork
-from final.power_grid import draw_graphs, judge, load_grid
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def run(tmp_path_factory, figures):
     with pytest.MonkeyPatch.context() as patch, figures() as drawn:
         for name, value in {
             "GRID": 57,
-            "OTHER_GRIDS": (14,),
+            "OTHER_GRID": 14,
             "TRAIN_GRAPHS": 64,
             "TEST_GRAPHS": 60,
             "SEEDS": 2,
@@ -69,7 +69,7 @@ def test_the_shown_line_and_meter_are_what_the_figure_says():
 def test_the_grid_of_14_is_learned():
     grid, rng = load_grid(14), np.random.default_rng(0)
     torch.manual_seed(0)
-    model = GraphNetwork(torch.from_numpy(grid.adjacency), width=16)
+    model = GraphNetwork(torch.from_numpy(grid.adjacency))
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
     for _ in range(150):
         graphs = draw_graphs(grid, 64, rng)
