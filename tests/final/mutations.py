@@ -94,3 +94,88 @@ MUTATIONS += [
     (Q5_STUDY, "1 - eta / 36", "1 - eta / 18"),
     (Q5_STUDY, "** (1 / STEPS)", "/ STEPS"),
 ]
+
+# Q4: an autoencoder with a learned covariance
+Q4 = "final/q4_covariance.py"
+MUTATIONS += [
+    (Q4, "return squares - log_det +", "return squares +"),
+    (Q4, "return squares - log_det +", "return squares + log_det +"),
+    (
+        Q4,
+        "output.square().sum(1).mean() / 2\n        log_det",
+        "output.square().sum(1).mean()\n        log_det",
+    ),
+    (Q4, "- log_det + PIXELS / 2 * math.log(2 * math.pi)", "- log_det"),
+    (Q4, "log_det = self.log_diagonal().sum()", "log_det = self.log_diagonal().mean()"),
+    (Q4, "error @ self.matrix().T", "error @ self.matrix()"),
+    (Q4, "self.under.tril(-1)", "self.under.triu(1)"),
+    (Q4, "self.under.tril(-1)", "self.under"),
+    (Q4, "self.log_diagonal().exp().diag()", "self.log_diagonal().diag()"),
+    (Q4, "-(SMALLEST + (-self.a).exp()).log()", "self.a"),
+    (Q4, "z + torch.randn_like(z))).flatten(1)  # (n, d)", "z)).flatten(1)  # (n, d)"),
+    (Q4, "(x - self.decoder(", "(self.decoder("),
+    (Q4, 'if name != "a"', "if True"),
+    (Q4, "losses[with_det].backward()", "losses[True].backward()"),
+    (Q4, "losses[with_det].backward()", "losses[False].backward()"),
+    (Q4, "(1 + (2 * math.pi * v).log())", "(2 * math.pi * v).log()"),
+    (Q4, "upper=False", "upper=True"),
+    (
+        Q4,
+        "inverse(triangular).square().sum(1).sqrt()",
+        "inverse(triangular).square().sum(0).sqrt()",
+    ),
+]
+
+# Q7: graph self-attention
+ATTENTION, GRID = "final/graph_attention.py", "final/power_grid.py"
+GRID_FIGURES, Q7 = "final/grid_figures.py", "final/q7_graph_attention.py"
+MUTATIONS += [
+    (ATTENTION, "masked_fill(~adjacency, -math.inf)", "masked_fill(adjacency, -math.inf)"),
+    (ATTENTION, ".masked_fill(~adjacency, -math.inf)", ""),
+    (ATTENTION, "~adjacency, -math.inf).softmax(3)", "~adjacency, -math.inf).softmax(2)"),
+    (ATTENTION, "masked_fill(~adjacency, ", "masked_fill(~adjacency.T, "),
+    (ATTENTION, "masked_fill(~adjacency, -math.inf)", "masked_fill(~adjacency, 0)"),
+    (ATTENTION, "/ math.sqrt(K.shape[3])", "/ K.shape[3]"),
+    (ATTENTION, "Q @ K.mT", "K @ Q.mT"),
+    (ATTENTION, "(alpha @ V).transpose(1, 2)", "(alpha @ K).transpose(1, 2)"),
+    (ATTENTION, "self.norms[0](x + self", "self.norms[0](self"),
+    (ATTENTION, "self.norms[1](x + self", "self.norms[1](self"),
+    (ATTENTION, "return self.norms[1](", "return self.norms[0]("),
+    (ATTENTION, "len(adjacency) if own else 1", "1"),
+    (ATTENTION, ".sum((1, 2)) + self.b", ".mean((1, 2)) + self.b"),
+    (ATTENTION, ".sum((1, 2)) + self.b", ".sum((1, 2))"),
+    (ATTENTION, "for layer in self.layers:", "for layer in self.layers[:1]:"),
+    (ATTENTION, ", persistent=False)", ")"),
+    # question 7: the grid
+    (GRID, "1 / (reactance * ratio)", "1 / reactance"),
+    (GRID, "adjacency[ends[:, 1], ends[:, 0]] = True", "adjacency[ends[:, 0], ends[:, 1]] = True"),
+    (GRID, "rng.uniform(1 - SWING, 1 + SWING", "rng.uniform(1 - SWING, 1"),
+    (GRID, "return grid.generation * share - load", "return grid.generation - load"),
+    (GRID, "left = 1 - grid.susceptance", "left = 1 + grid.susceptance"),
+    (GRID, "removable = left > 1e-9", "removable = left > -1"),
+    (GRID, "flows / np.where(removable, left, np.inf)", "flows * removable"),
+    (GRID, "wrong = labels == 0", "wrong = labels == 1"),
+    (GRID, " | (places[:, 0] == places[:, 1])", ""),
+    (GRID, "wrong &= grid.adjacency[places[:, 0], places[:, 1]] |", "wrong &="),
+    (GRID, "residuals[graphs, places[:, 1]] -= sizes", "residuals[graphs, places[:, 1]] += sizes"),
+    (GRID, "grid.ends[lines].ravel(), (wrong.sum(), 2)", "len(grid.load), (wrong.sum(), 2)"),
+    (GRID, "(d * g - g**2) / NOISE**2", "(d * g - g**2 / 2) / NOISE**2"),
+    (GRID, "np.outer((1, -1), ", "np.outer((1, 1), "),
+    (GRID, ", hits[u] * hits[v])", ")"),
+    (GRID, "np.triu(~grid.adjacency & ", "np.triu(grid.adjacency & "),
+    (GRID, "distance[reached & (distance < 0)] = hops", "distance[reached] = hops"),
+    (GRID, "(ones == zeros).mean() / 2", "(ones == zeros).mean()"),
+    (GRID, "abs(sizes) >= CLEAR", "sizes >= CLEAR"),
+    # question 7: figures and parts
+    (GRID_FIGURES, "(places[v] + places[to]) / 2", "places[to]"),
+    (GRID_FIGURES, "alpha > even[:, None] + 0.02", "alpha > even + 0.02"),
+    (GRID_FIGURES, "linewidth=8 * (alpha[v, to] - even[v])", "linewidth=8 * alpha[v, to]"),
+    (GRID_FIGURES, "ring = hops == layers", "ring = hops <= layers"),
+    (GRID_FIGURES, "np.where(g > 0, g, np.nan)", "np.where(g > 0, g, 1)"),
+    (GRID_FIGURES, "pull = weights * d /", "pull = weights /"),
+    (Q7, "grid.adjacency | complete", "grid.adjacency"),
+    (Q7, "near, moves = hops <= layers", "near, moves = hops < layers"),
+    (Q7, "x_out @ torch.randn(len(x_out))", "x_out.sum()"),
+    (Q7, "(logits > 0) == (labels > 0)", "(logits > 0) == (labels < 1)"),
+    (Q7, "for f in (fmean, stdev)", "for f in (fmean, fmean)"),
+]
