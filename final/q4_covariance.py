@@ -108,7 +108,7 @@ def part_b(run: Run) -> dict[str, Any]:
               "negative ELBO (nats per image)")  # fmt: skip
     for column, (axes, label) in enumerate(zip(panels, labels)):
         for name, table in tables.items():
-            axes.plot(table[:, column], label=f"{name} −ln det M")
+            axes.plot(table[:, column].numpy(), label=f"{name} −ln det M")
         axes.set(xlabel="step", ylabel=label, yscale="linear" if column == 2 else "log")
         axes.grid(alpha=0.3)
         axes.legend()
@@ -165,7 +165,7 @@ def draw_deviations(diagonal: nn.Module, triangular: nn.Module) -> plots.Figure:
     figure, panels = plots.subplots(1, 3, (9.5, 3.4))
     top = max(image.max() for image in images.values())
     for axes, (title, image) in zip(panels, images.items()):
-        drawn = axes.imshow(image.reshape(28, 28), cmap="magma", vmin=0, vmax=top)
+        drawn = axes.imshow(image.reshape(28, 28).numpy(), cmap="magma", vmin=0, vmax=top)
         axes.set(title=title, xticks=[], yticks=[])
     figure.colorbar(drawn, ax=list(panels), label="deviation (pixel, 0 to 1)")
     return figure

@@ -34,7 +34,7 @@ def run(tmp_path_factory, figures):
         patch.setattr(q4, "COLLAPSE_STEPS", 12)
         patch.setattr(q4, "FrechetEvaluator", FakeEvaluator)
         patch.setattr(q4, "draw_deviations", lambda *two: models.extend(two) or DRAW(*two))
-        arguments = ["--data", "sample", "--epochs", "1", "--out", str(out)]
+        arguments = ["--data", "sample", "--epochs", "1", "--batch-size", "32", "--out", str(out)]
         assert q4.main(arguments) == 0
     return json.loads((out / "summary.json").read_text()), drawn, models, out
 
