@@ -1,0 +1,96 @@
+"""Figures of a power grid: where its buses are drawn, what a bus depends on and attends to."""
+
+from collections.abc import Sequence
+
+from common import plots
+from final.power_grid import Grid, hop_distances
+
+import numpy as np
+
+
+def place_nodes(adjacency: np.ndarray, steps: int = 300) -> np.ndarray:
+    """Coordinates (N, 2) in which distances are about the numbers of hops between the nodes.
+
+    They lower the stress Σ (|x_i − x_j| − d_ij)² / d_ij² step by step, from the two leading
+    directions of the distances d. Gansner, Koren and North, "Graph drawing by stress
+    majorization", 2004.
+
+    Args:
+        adjacency: (N, N), of a connected graph.
+    """
+    d = hop_distances(adjacency).astype(float)
+    n = len(d)
+    center = np.eye(n) - 1 / n
+    values, vectors = np.linalg.eigh(-center @ d**2 @ center / 2)
+    x = vectors[:, -2:] * np.sqrt(values[-2:])
+    weights = 1 / (d + np.eye(n)) ** 2 - np.eye(n)  # 0 on the diagonal
+    inverse = np.linalg.pinv(np.diag(weights.sum(1)) - weights)
+    for _ in range(steps):
+        apart = np.linalg.norm(x[:, None] - x, axis=2)
+        pull = weights * d / np.maximum(apart, 1e-9)
+        x = inverse @ (np.diag(pull.sum(1)) - pull) @ x
+    return x
+
+
+def draw_grid(axes: plots.Axes, grid: Grid, places: np.ndarray, title: str) -> None:
+    """The lines, in gray."""
+    u, v = np.nonzero(np.triu(grid.adjacency))
+    gaps = np.full((len(u), 2), np.nan)
+    line = np.stack((places[u], places[v], gaps), 1).reshape(-1, 2)
+    axes.plot(*line.T, color="0.75", linewidth=0.8, zorder=1)
+    axes.set(title=title, xticks=[], yticks=[], aspect="equal")
+    axes.spines[:].set_visible(False)
+
+
+def draw_hops(grid: Grid, hops: np.ndarray, gradients: Sequence[np.ndarray]) -> plots.Figure:
+    """A panel for each number of layers: the buses on which one bus's output depends, and how much.
+
+    Args:
+        hops: (N,), each bus's distance from that one.
+        gradients: (N,) for 1, 2, … layers; exactly 0 is drawn as an empty circle.
+    """
+    places = place_nodes(grid.adjacency)
+    figure, panels = plots.subplots(1, len(gradients), (3.7 * len(gradients), 4.4))
+    logs = [np.log10(np.where(g > 0, g, np.nan)) for g in gradients]
+    low, high = np.nanmin(logs), np.nanmax(logs)
+    for layers, (axes, log) in enumerate(zip(panels, logs), start=1):
+        count = np.isfinite(log).sum()
+        draw_grid(axes, grid, places, f"{layers} layer{'s' * (layers > 1)}: {count} buses")
+        axes.scatter(*places.T, s=22, color="white", edgecolors="0.6", linewidths=0.6, zorder=2)
+        dots = axes.scatter(*places.T, c=log, s=30, cmap="viridis_r", vmin=low, vmax=high, zorder=3)
+        ring = hops == layers
+        axes.scatter(*places[ring].T, s=70, color="none", edgecolors="tab:red", zorder=4,
+                     label=f"{layers} hop{'s' * (layers > 1)} away")  # fmt: skip
+        axes.scatter(*places[hops == 0].T, s=90, color="tab:red", marker="*", zorder=5,
+                     label="the output")  # fmt: skip
+        axes.legend(loc="lower left", fontsize=8)
+    figure.colorbar(dots, ax=list(panels), label="log₁₀ |∂ output / ∂ residual of a bus|")
+    return figure
+
+
+def draw_attention(
+    grid: Grid, residuals: np.ndarray, alphas: np.ndarray, probabilities: np.ndarray
+) -> plots.Figure:
+    """A panel for each graph: on the half of a line at v, how much v attends to the other end.
+
+    Black is what α has above an even share of v's attention; where there is no more, the line is
+    gray.
+
+    Args:
+        residuals: (n, N), p.u.
+        alphas: (n, N, N), averaged over the heads.
+        probabilities: (n,), of label 1, by the network.
+    """
+    places = place_nodes(grid.adjacency)
+    figure, panels = plots.subplots(1, len(alphas), (5.2 * len(alphas), 5.4))
+    even = 1 / grid.adjacency.sum(1)
+    span = abs(residuals).max()
+    for axes, r, alpha, p in zip(panels, residuals, alphas, probabilities):
+        draw_grid(axes, grid, places, f"P(a line is out) = {p:.3f}")
+        for v, to in np.argwhere(grid.adjacency & (alpha > even[:, None] + 0.02)):
+            half = np.stack((places[v], (places[v] + places[to]) / 2), 1)
+            axes.plot(*half, color="black", linewidth=8 * (alpha[v, to] - even[v]), zorder=2)
+        dots = axes.scatter(*places.T, c=r, s=36, cmap="coolwarm", vmin=-span, vmax=span,
+                            edgecolors="0.4", linewidths=0.5, zorder=3)  # fmt: skip
+    figure.colorbar(dots, ax=list(panels), label="residual of Kirchhoff's law (p.u.)")
+    return figure
