@@ -182,7 +182,7 @@ OPTIONS = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    defaults = {"epochs": 4, "batch_size": 32, "lr": 1.5e-3}
+    defaults = {"epochs": 4, "batch_size": 32, "lr": 3e-3}
     return run_parts("lectures/l14_convolution", __doc__, PARTS, argv, options=OPTIONS, **defaults)
 
 

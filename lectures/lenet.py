@@ -63,17 +63,21 @@ def squash(a: Tensor) -> Tensor:
 def draw_weights(size: tuple[int, ...], fan_in: int) -> nn.Parameter:
     """Weights N(0, 1/F), F the inputs of a unit: lecture 13's start, for which `squash` is made.
 
-    The paper's is uniform in ±2.4/F, of variance 1.92/F²: with Adam and few epochs it learns later.
+    The paper's is uniform in ±2.4/F, of variance 1.92/F²: much less where F is large.
     """
     return nn.Parameter(torch.randn(size) / fan_in**0.5)
 
 
 class Subsample(nn.Module):
-    """S2 and S4: the sum of 2 × 2 entries, times a weight and plus a bias of the map, squashed."""
+    """S2 and S4: the sum of 2 × 2 entries, times a weight and plus a bias of the map, squashed.
+
+    The weight begins as ¼, which makes the sum a mean: random ones would lose some of the maps.
+    """
 
     def __init__(self, maps: int):
         super().__init__()
-        self.weight, self.bias = draw_weights((maps,), 4), nn.Parameter(torch.zeros(maps))
+        self.weight = nn.Parameter(torch.full((maps,), 0.25))
+        self.bias = nn.Parameter(torch.zeros(maps))
 
     def forward(self, x: Tensor) -> Tensor:
         total = 4 * functional.avg_pool2d(x, 2)  # (n, maps, rows/2, columns/2)
