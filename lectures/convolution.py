@@ -7,12 +7,12 @@ stride.
 
 from itertools import product
 
+from common.run import UserError
+from hw6.conv_backward import backward, forward, window
+
 import torch
 from torch import Tensor
 from torch.nn import functional
-
-from common.run import UserError
-from hw6.conv_backward import backward, forward, window
 
 
 def place_count(size: int, kernel: int, stride: int, padding: int) -> tuple[int, int]:

@@ -7,11 +7,11 @@ input, n inputs of a layer's unit.
 from dataclasses import dataclass
 from itertools import pairwise
 
+from common.data import Batches, Split
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-from common.data import Batches, Split
 
 ACTIVATIONS = {"linear": nn.Identity, "tanh": nn.Tanh, "ReLU": nn.ReLU, "sigmoid": nn.Sigmoid}
 GAINS = {"½/n": 0.5, "1/n": 1.0, "2/n": 2.0, "4/n": 4.0}  # variances of the first weights

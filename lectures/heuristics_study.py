@@ -7,14 +7,14 @@ in neither the training nor the test set is the one whose test error counts.
 from dataclasses import replace
 from typing import Any
 
+from common.data import Split
+from common.run import Run
+from lectures.heuristics import DEPTH, GAINS, Recipe, build, prepare_inputs, train
+
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
-
-from common.data import Split
-from common.run import Run
-from lectures.heuristics import DEPTH, GAINS, Recipe, build, prepare_inputs, train
 
 SEEDS = (0, 1, 2)
 IMAGES = 5000  # for training; as many others choose η

@@ -17,15 +17,15 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
-import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
-
 from common import plots
 from common.run import Run, run_parts
 from lectures.heuristics import ACTIVATIONS, DEPTH, GAINS, draw_weights, whiten
 from lectures.heuristics_study import compare_heuristics, compare_layer_rates, train_deep
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
 
 SEEDS = (0, 1, 2)
 DRAWS = 300  # minibatches of each size in (a)

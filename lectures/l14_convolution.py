@@ -16,10 +16,6 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
-
 from common import plots
 from common.data import Batches
 from common.loop import fit
@@ -35,6 +31,10 @@ from lectures.convolution import (
     windows,
 )
 from lectures.lenet import LeNet5, bitmaps, discriminative_loss, plain_lenet
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
 
 SEEDS = (0, 1, 2)
 CANVASES = 200  # with each noise, in (a)
@@ -99,8 +99,8 @@ def part_b(run: Run) -> dict[str, Any]:
     print("  the 5 × 5 example:", *(f"\n    {row}" for row in example.int().tolist()))
     kernel, stride, padding = run.args.kernel, run.args.stride, run.args.padding
     places, left = place_count(28, kernel, stride, padding)
-    print(f"  a {kernel} × {kernel} kernel at stride {stride} with padding {padding}: 28 → {places} "
-          f"rows; the last {left} are left out")  # fmt: skip
+    print(f"  a {kernel} × {kernel} kernel, stride {stride}, padding {padding}: "
+          f"28 → {places} rows; the last {left} are left out")  # fmt: skip
     x = run.mnist.test[0][:500].cpu().double()
     generator = torch.Generator().manual_seed(run.args.seed)
     w = torch.randn(3, 1, kernel, kernel, generator=generator, dtype=torch.float64)
@@ -129,28 +129,33 @@ def train_network(run: Run, name: str, seed: int) -> tuple[list[dict[str, float]
     train, test = Batches(run.mnist.train, run.args.batch_size, seed), Batches(run.mnist.test)
     rows = []
     print(f"  {name}, start {seed}:")
-    for row in fit(model, train, test, loss_fn, optimizer, run.args.epochs, {"accuracy": accuracy}):
+    metrics = {"accuracy": accuracy}
+    for row in fit(model, train, test, loss_fn, optimizer, run.args.epochs, metrics):
         schedule.step()  # a smaller η for each further epoch
         rows.append(row)
     return rows, model
+
+
+def tile(maps: Tensor) -> Tensor:
+    """Maps (k, rows, columns) side by side in one picture, an empty column after each."""
+    return torch.cat(list(functional.pad(maps, (0, 1), value=torch.nan)), 1)
 
 
 def draw_maps(model: LeNet5, image: Tensor) -> plots.Figure:
     """What each layer of LeNet-5 makes of one image (1, 1, 28, 28), all on one gray scale."""
     with torch.no_grad():
         maps = {name: each[0].cpu() for name, each in model.maps(image).items()}
-    nearest = bitmaps()[model(image).argmax().item()].view(12, 7)
-    last = {"image": image[0, 0].cpu(), "F6": maps["F6"].view(12, 7), "code": nearest}
-    figure, axes = plots.subplots(5, 16, (9.6, 3.9))
-    for axis in axes.flat:
+        answer = model(image).argmax().item()
+    rows = {
+        f"{name}: {len(maps[name])} maps": tile(maps[name]) for name in ("C1", "S2", "C3", "S4")
+    }
+    pictures = torch.stack([maps["F6"], bitmaps()[answer]]).view(2, 12, 7)
+    rows[f"F6, and its code for {answer}"] = tile(pictures)
+    figure, axes = plots.subplots(5, 1, (7.5, 6.6))
+    for axis, (title, picture) in zip(axes, rows.items()):
+        axis.imshow(picture.numpy(), cmap="gray", vmin=-1.7159, vmax=1.7159)
+        axis.set_title(title, fontsize=9, loc="left")
         axis.set_axis_off()
-    for row, name in zip(axes, ("C1", "S2", "C3", "S4")):
-        row[0].set_title(name, fontsize=9, loc="left")
-        for axis, found in zip(row, maps[name]):
-            axis.imshow(found, cmap="gray", vmin=-1.7159, vmax=1.7159)
-    for axis, (name, picture) in zip(axes[4], last.items()):
-        axis.set_title(name, fontsize=9, loc="left")
-        axis.imshow(picture, cmap="gray")
     return figure
 
 
@@ -167,7 +172,7 @@ def part_c(run: Run) -> dict[str, Any]:
         rows[name] = {"accuracy": accuracies, "mean": last.mean().item(), "std": last.std().item()}
         print(f"  {name}: {last.mean():.2%} ± {last.std():.2%} of the test images right")
         errors = 1 - torch.tensor(accuracies).mean(0)
-        lines[name] = (range(1, len(errors) + 1), 100 * errors)
+        lines[name] = (range(1, len(errors) + 1), (100 * errors).tolist())
     axis = {"xlabel": "epoch", "ylabel": "test images wrong (%)", "yscale": "log"}
     run.save("c_errors", plots.curves(lines, title="LeNet-5, mean of 3 starts", marker="o", **axis))
     return rows

@@ -1,7 +1,3 @@
-import pytest
-import torch
-from torch.nn import functional
-
 from common.run import UserError
 from lectures.convolution import (
     avg_pool,
@@ -13,6 +9,10 @@ from lectures.convolution import (
     place_count,
     windows,
 )
+
+import pytest
+import torch
+from torch.nn import functional
 
 CLOSE = {"rtol": 1e-10, "atol": 1e-10}
 # (n, c, height, width), (k, u, v), stride, padding

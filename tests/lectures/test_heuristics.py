@@ -1,11 +1,5 @@
 import math
 
-import numpy as np
-import pytest
-import torch
-from torch import nn
-from torch.nn import functional
-
 from common.data import Batches, Split
 from lectures import heuristics
 from lectures.heuristics import (
@@ -22,6 +16,12 @@ from lectures.heuristics import (
     train,
     whiten,
 )
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
 
 
 def draw(*shapes: tuple[int, ...]) -> list[torch.Tensor]:

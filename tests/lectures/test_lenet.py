@@ -1,10 +1,5 @@
 import math
 
-import pytest
-import torch
-from torch import nn
-from torch.nn import functional
-
 from lectures.lenet import (
     C3_TABLE,
     LeNet5,
@@ -16,6 +11,11 @@ from lectures.lenet import (
     rbf,
     squash,
 )
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
 
 # Table I of the paper as it is printed: a row for each map of S2, a column for each of C3.
 PRINTED = """
