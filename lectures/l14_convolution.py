@@ -116,7 +116,25 @@ def part_b(run: Run) -> dict[str, Any]:
     equal = sum(x[place] == max_pool(x, 2, 2)[0] for place in windows(x, 2, 2)) > 1
     ties = equal.double().mean().item()
     print(f"  2 × 2 windows of the digits with a tie for the largest: {ties:.1%}")
+    run.save("b_filters", draw_filters(run.mnist.test[0][:1].cpu()))
     return {"example": example.tolist(), "places": places, "left": left, "off": off, "ties": ties}
+
+
+def draw_filters(image: Tensor) -> plots.Figure:
+    """Three filters on one image (1, 1, 28, 28): what each answers, and that pooled by 2 × 2."""
+    edge = Tensor([[-1, -1, -1], [0, 0, 0], [1, 1, 1]])
+    outline = Tensor([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]])
+    filters = torch.stack([edge, edge.T, outline])[:, None]  # (3, 1, 3, 3)
+    maps = conv2d(image, filters, torch.zeros(3), padding=1)  # (1, 3, 28, 28)
+    columns = {"filter": filters[:, 0], "its map, padding 1": maps[0]}
+    columns |= {"max pooling": max_pool(maps, 2, 2)[0][0], "average": avg_pool(maps, 2, 2)[0]}
+    figure, axes = plots.subplots(3, 4, (6.4, 4.8))
+    for column, (title, pictures) in zip(axes.T, columns.items()):
+        column[0].set_title(title, fontsize=9)
+        for axis, picture in zip(column, pictures):
+            axis.imshow(picture.numpy(), cmap="gray")
+            axis.set_axis_off()
+    return figure
 
 
 def train_network(run: Run, name: str, seed: int) -> tuple[list[dict[str, float]], nn.Module]:
@@ -168,7 +186,7 @@ def part_c(run: Run) -> dict[str, Any]:
     for i, name in enumerate(NETWORKS):
         histories = [history for history, _ in found[3 * i : 3 * i + 3]]
         accuracies = [[row["test_accuracy"] for row in history] for history in histories]
-        last = torch.tensor([each[-1] for each in accuracies])
+        last = torch.tensor([each[-1] for each in accuracies]).double()
         rows[name] = {"accuracy": accuracies, "mean": last.mean().item(), "std": last.std().item()}
         print(f"  {name}: {last.mean():.2%} ± {last.std():.2%} of the test images right")
         errors = 1 - torch.tensor(accuracies).mean(0)

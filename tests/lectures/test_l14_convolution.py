@@ -79,6 +79,18 @@ def test_what_the_run_found(ran, sample):
     assert b["ties"] == pytest.approx(ties)
 
 
+def test_the_figure_of_the_filters(sample):
+    image = sample.test.images[:1]
+    axes = l14.draw_filters(image).axes
+    shown = [torch.tensor(axis.images[0].get_array().filled(0)) for axis in axes]
+    for row in range(3):
+        w, found, largest, mean = shown[4 * row : 4 * row + 4]
+        expected = functional.conv2d(image, w[None, None], padding=1)
+        torch.testing.assert_close(found, expected[0, 0])
+        torch.testing.assert_close(largest, functional.max_pool2d(expected, 2)[0, 0])
+        torch.testing.assert_close(mean, functional.avg_pool2d(expected, 2)[0, 0])
+
+
 def test_the_networks_learn_and_are_compared(ran):
     results, drawn = ran
     for name in l14.NETWORKS:
