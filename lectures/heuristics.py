@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 ACTIVATIONS = {"linear": nn.Identity, "tanh": nn.Tanh, "ReLU": nn.ReLU, "sigmoid": nn.Sigmoid}
-GAINS = {"½/n": 0.5, "1/n": 1.0, "2/n": 2.0, "4/n": 4.0}  # variances of the first weights
+GAINS = (0.5, 1, 2, 4)  # times 1/n: variances of the first weights
 DEPTH = 30  # layers of the deep networks
 
 

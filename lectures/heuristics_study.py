@@ -9,7 +9,7 @@ from typing import Any
 
 from common.data import Split
 from common.run import Run
-from lectures.heuristics import DEPTH, GAINS, Recipe, build, prepare_inputs, train
+from lectures.heuristics import DEPTH, Recipe, build, prepare_inputs, train
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from torch.nn import functional
 
 SEEDS = (0, 1, 2)
 IMAGES = 5000  # for training; as many others choose η
-RATIOS = {"ratio ¼": 0.25, "ratio ½": 0.5, "ratio 1": 1.0, "ratio 2": 2.0}
+RATIOS = (0.25, 0.5, 1, 2)  # of a layer's η to that of the layer before
 
 
 def compare(
@@ -47,22 +47,16 @@ def compare(
         best = choice.mean(1).argmin()
         mean, std = test[best].mean(), test[best].std(ddof=1)
         rows[name] = {"eta": etas[best], "error": mean, "std": std, "by_eta": test.mean(1).tolist()}
-        print(f"  {name:28} {mean:6.2%} ± {std:.2%} wrong at η = {etas[best]:g}", flush=True)
+        print(f"  {name:15} {mean:6.2%} ± {std:.2%} wrong at η = {etas[best]:g}", flush=True)
     return rows
 
 
 def train_deep(run: Run) -> dict[str, Any]:
     """30 layers trained: from which first weights do they learn at all?"""
-    choices = [
-        ("tanh", "½/n"),
-        ("tanh", "1/n"),
-        ("ReLU", "1/n"),
-        ("ReLU", "2/n"),
-        ("sigmoid", "1/n"),
-    ]
+    choices = [("tanh", 0.5), ("tanh", 1), ("ReLU", 1), ("ReLU", 2), ("sigmoid", 1)]
     recipes = {
-        f"{activation}, {name}": Recipe(depth=DEPTH, activation=activation, gain=GAINS[name])
-        for activation, name in choices
+        f"{activation}_{gain:g}": Recipe(depth=DEPTH, activation=activation, gain=gain)
+        for activation, gain in choices
     }
     return compare(run, recipes, (0.01, 0.1), max(1, run.args.epochs // 2))
 
@@ -71,19 +65,19 @@ def compare_heuristics(run: Run) -> dict[str, Any]:
     """each heuristic on and off, three starts each"""
     recipes = {
         "none": Recipe(),
-        "weights of variance 0.01/n": Recipe(gain=0.01),
-        "weights of variance 25/n": Recipe(gain=25),
-        "inputs centered": Recipe(inputs="centered"),
-        "inputs whitened": Recipe(inputs="whitened"),
-        "inputs whitened, large": Recipe(inputs="whitened, large"),
-        "η halved on worsening": Recipe(patience=1),
-        "η ∝ 1/√inputs": Recipe(by_inputs=True),
-        "gradients clipped": Recipe(step="clipped"),
-        "gradients normalized": Recipe(step="normalized"),
-        "batches of 500": Recipe(batch_size=500),
+        "small_weights": Recipe(gain=0.01),
+        "large_weights": Recipe(gain=25),
+        "centered": Recipe(inputs="centered"),
+        "whitened": Recipe(inputs="whitened"),
+        "whitened_large": Recipe(inputs="whitened, large"),
+        "lowered_rate": Recipe(patience=1),
+        "by_inputs": Recipe(by_inputs=True),
+        "clipped": Recipe(step="clipped"),
+        "normalized": Recipe(step="normalized"),
+        "batch_500": Recipe(batch_size=500),
     }
     dropped = {
-        f"dropout: {kind or 'none'}": Recipe(dropout=kind) for kind in ("", "lecture", "torch")
+        f"dropout_{kind or 'none'}": Recipe(dropout=kind) for kind in ("", "lecture", "torch")
     }
     rows = compare(run, recipes, (0.1, 0.3, 1.0), run.args.epochs)
     print("  and with five times the epochs:")
@@ -101,7 +95,7 @@ def compare_layer_rates(run: Run) -> dict[str, Any]:
         layers = [layer.weight for layer in model if isinstance(layer, nn.Linear)]
         start = [(weight.grad.norm() / weight.norm()).item() for weight in layers]
         print(f"  {activation}, ‖gradient‖/‖weights‖ of each layer:", *(f"{s:.1e}" for s in start))
-        recipes = {name: replace(plain, ratio=ratio) for name, ratio in RATIOS.items()}
+        recipes = {f"{ratio:g}": replace(plain, ratio=ratio) for ratio in RATIOS}
         rows[activation] = {"start": start}
         rows[activation] |= compare(run, recipes, (0.3, 1.0, 3.0), run.args.epochs)
     return rows

@@ -157,14 +157,14 @@ def part_c(run: Run) -> dict[str, Any]:
     rows: dict[str, Any] = {}
     figure, axes = plots.subplots(2, 4, (10.5, 5.2), sharex=True, sharey="row")
     for column, activation in zip(axes.T, ACTIVATIONS):
-        for name, gain in GAINS.items():
+        for gain in GAINS:
             found = [measure_layers(activation, gain, x, seed) for seed in SEEDS]
             signal, back = (torch.stack(each).log().mean(0).exp() for each in zip(*found))
-            column[0].semilogy(range(1, DEPTH + 1), signal, label=name)
+            column[0].semilogy(range(1, DEPTH + 1), signal, label=f"{gain:g}/n")
             column[1].semilogy(range(1, DEPTH + 1), back)
             row = {"signal": (signal[-1] / signal[0]).item(), "gradient": (back[0]).item()}
-            rows.setdefault(activation, {})[name] = row
-            print(f"  {activation:8} {name}: after {DEPTH} layers the signal is multiplied by "
+            rows.setdefault(activation, {})[f"{gain:g}"] = row
+            print(f"  {activation:8} {gain:g}/n: after {DEPTH} layers the signal is multiplied by "
                   f"{row['signal']:.1e}, the gradient by {row['gradient']:.1e}")  # fmt: skip
         column[0].set_title(activation)
         column[1].set_xlabel("layer")

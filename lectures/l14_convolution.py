@@ -44,8 +44,8 @@ EXAMPLE = [[1, 2, 0, 1, 0], [1, 2, 0, 0, 1], [0, 1, 2, 1, 0], [2, 0, 1, 0, 1], [
 FILTER = [[2, -1], [1, -2]]
 
 NETWORKS = {
-    "the paper's": (LeNet5, discriminative_loss),
-    "today's parts": (plain_lenet, functional.cross_entropy),
+    "paper": (LeNet5, discriminative_loss),
+    "plain": (plain_lenet, functional.cross_entropy),
 }
 
 
@@ -75,7 +75,7 @@ def part_a(run: Run) -> dict[str, Any]:
     digits, labels = (each.cpu() for each in run.mnist.test)
     pattern, other = (digits[labels == digit][0, 0, 4:24, 4:24] for digit in (3, 7))
     blur = avg_pool(pad(pattern[None, None], 2), 5, 1)[0, 0]
-    filters = {"itself": pattern, "blurred": blur, "a square": torch.ones(20, 20), "a 7": other}
+    filters = {"itself": pattern, "blurred": blur, "square": torch.ones(20, 20), "seven": other}
     rows: dict[str, Any] = {"sigmas": [0.5, 1, 1.5, 2, 2.5, 3, 4], "norm": pattern.norm().item()}
     lines = {}
     for name, w in filters.items():
@@ -143,7 +143,7 @@ def train_network(run: Run, name: str, seed: int) -> tuple[list[dict[str, float]
     make, loss_fn = NETWORKS[name]
     model = run.place(make())
     optimizer = torch.optim.Adam(model.parameters(), run.args.lr)
-    schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.4)
+    schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
     train, test = Batches(run.mnist.train, run.args.batch_size, seed), Batches(run.mnist.test)
     rows = []
     print(f"  {name}, start {seed}:")
@@ -205,7 +205,7 @@ OPTIONS = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    defaults = {"epochs": 4, "batch_size": 32, "lr": 3e-3}
+    defaults = {"epochs": 5, "batch_size": 64, "lr": 3e-3}
     return run_parts("lectures/l14_convolution", __doc__, PARTS, argv, options=OPTIONS, **defaults)
 
 

@@ -63,9 +63,7 @@ def test_what_the_run_found(ran, sample):
     assert best[0] == 1
     assert all(sum(row["found"]) <= sum(best) for row in found.values())
     pattern = sample.test.images[sample.test.labels == 3][0, 0, 4:24, 4:24]
-    assert found["a square"]["cosine"] == pytest.approx(
-        (pattern.sum() / 20 / pattern.norm()).item()
-    )
+    assert found["square"]["cosine"] == pytest.approx((pattern.sum() / 20 / pattern.norm()).item())
     axes = drawn["a_found"].axes[0]
     assert [line.get_ydata().tolist() for line in axes.lines] == [
         row["found"] for row in found.values()
