@@ -164,8 +164,8 @@ def part_c(run: Run) -> dict[str, Any]:
             column[1].semilogy(range(1, DEPTH + 1), back)
             row = {"signal": (signal[-1] / signal[0]).item(), "gradient": (back[0]).item()}
             rows.setdefault(activation, {})[f"{gain:g}"] = row
-            print(f"  {activation:8} {gain:g}/n: after {DEPTH} layers the signal is multiplied by "
-                  f"{row['signal']:.1e}, the gradient by {row['gradient']:.1e}")  # fmt: skip
+            print(f"  {activation:8} {gain:g}/n: from layer 1 to {DEPTH} the signal × "
+                  f"{row['signal']:.1e}, back the gradient × {row['gradient']:.1e}")  # fmt: skip
         column[0].set_title(activation)
         column[1].set_xlabel("layer")
     axes[0, 0].set_ylabel("signal z, root mean square")
