@@ -29,7 +29,7 @@ from torch.nn import functional
 
 SEEDS = (0, 1, 2)
 DRAWS = 300  # minibatches of each size in (a)
-IMAGES = 5000  # of (b)
+IMAGES = {"a": 2048, "b": 5000, "c": 200}
 
 
 def gradient(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
@@ -83,7 +83,7 @@ def measure_layers(activation: str, gain: float, x: Tensor, seed: int) -> tuple[
 
 def part_a(run: Run) -> dict[str, Any]:
     """minibatches: no bias, and a variance that falls as 1/B"""
-    x, y = (each[:2048] for each in run.mnist.train)
+    x, y = (each[: IMAGES["a"]] for each in run.mnist.train)
     x, N = x.flatten(1), len(y)
     model = nn.Sequential(nn.Linear(784, 20), nn.Tanh(), nn.Linear(20, 10))
     draw_weights(model, 1.0, run.args.seed)
@@ -121,7 +121,7 @@ def part_a(run: Run) -> dict[str, Any]:
 
 def part_b(run: Run) -> dict[str, Any]:
     """whitening: mean 0 and covariance I, on two numbers of a digit and on its pixels"""
-    images = run.mnist.train[0][:IMAGES].cpu().double()
+    images = run.mnist.train[0][: IMAGES["b"]].cpu().double()
     halves = images.unflatten(2, (2, 14)).sum((1, 3, 4))  # ink in the upper and lower half
     pixels = images.flatten(1)
     spectrum = torch.linalg.eigvalsh(pixels.T.cov(correction=0)).flip(0)
@@ -152,7 +152,7 @@ def part_b(run: Run) -> dict[str, Any]:
 
 def part_c(run: Run) -> dict[str, Any]:
     """first weights of variance gain/n: what 30 layers keep of the signal and of the gradient"""
-    x = run.mnist.train[0][:200].flatten(1)
+    x = run.mnist.train[0][: IMAGES["c"]].flatten(1)
     x = (x - x.mean()) / x.std()  # one scale for all pixels
     rows: dict[str, Any] = {}
     figure, axes = plots.subplots(2, 4, (10.5, 5.2), sharex=True, sharey="row")

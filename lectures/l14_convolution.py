@@ -184,15 +184,17 @@ def part_c(run: Run) -> dict[str, Any]:
     run.save("c_maps", draw_maps(found[0][1], run.mnist.test[0][:1]))
     rows, lines = {}, {}
     for i, name in enumerate(NETWORKS):
-        histories = [history for history, _ in found[3 * i : 3 * i + 3]]
-        accuracies = [[row["test_accuracy"] for row in history] for history in histories]
+        runs = found[len(SEEDS) * i : len(SEEDS) * (i + 1)]
+        accuracies = [[row["test_accuracy"] for row in history] for history, _ in runs]
         last = torch.tensor([each[-1] for each in accuracies]).double()
         rows[name] = {"accuracy": accuracies, "mean": last.mean().item(), "std": last.std().item()}
         print(f"  {name}: {last.mean():.2%} ± {last.std():.2%} of the test images right")
         errors = 1 - torch.tensor(accuracies).mean(0)
         lines[name] = (range(1, len(errors) + 1), (100 * errors).tolist())
     axis = {"xlabel": "epoch", "ylabel": "test images wrong (%)", "yscale": "log"}
-    run.save("c_errors", plots.curves(lines, title="LeNet-5, mean of 3 starts", marker="o", **axis))
+    run.save(
+        "c_errors", plots.curves(lines, title="LeNet-5, mean of the starts", marker="o", **axis)
+    )
     return rows
 
 

@@ -23,6 +23,7 @@ def ran(tmp_path_factory, figures):
     with pytest.MonkeyPatch.context() as patch, figures() as drawn:
         patch.setattr(l13_training, "DRAWS", 25)
         patch.setattr(l13_training, "SEEDS", (0,))
+        patch.setattr(l13_training, "IMAGES", {"a": 300, "b": 1000, "c": 20})
         patch.setattr(heuristics_study, "IMAGES", 50)
         patch.setattr(heuristics_study, "SEEDS", (0, 1))
         patch.setattr(heuristics_study, "prepare_inputs", lambda x, kind: (torch.eye(784), x[0]))
@@ -138,10 +139,10 @@ def test_the_depth_figure_shows_layers_1_to_30(ran):
 
 def test_the_variance_falls_as_1_over_B(ran):
     a, drawn = ran[0]["a"], ran[1]
-    assert a["N"] == 1000 and a["sizes"] == [1, 4, 16, 64, 256]
+    assert a["N"] == 300 and a["sizes"] == [1, 4, 16, 64, 256]
     assert a["with"]["slope"] == pytest.approx(-1, abs=0.15)
     for kind in ("with", "without"):
-        law = expected_variance(a["sigma2"], np.array(a["sizes"]), 1000, kind == "with")
+        law = expected_variance(a["sigma2"], np.array(a["sizes"]), 300, kind == "with")
         np.testing.assert_allclose(np.array(a[kind]["variance"]) / law, a[kind]["share"])
         assert all(0.6 < share < 1.6 for share in a[kind]["share"])
         assert all(bias < 4 for bias in a[kind]["bias"])

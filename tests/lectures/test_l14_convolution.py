@@ -13,14 +13,11 @@ from torch.nn import functional
 def ran(tmp_path_factory, figures):
     """The script on the sample, and its figures."""
     out = tmp_path_factory.mktemp("l14")
-    seen = l14.CANVASES
-    l14.CANVASES = 20
-    try:
-        with figures() as drawn:
-            options = ["--data", "sample", "--epochs", "1", "--batch-size", "20", "--lr", "0.003"]
-            assert l14.main([*options, "--stride", "4", "--out", str(out)]) == 0
-    finally:
-        l14.CANVASES = seen
+    with pytest.MonkeyPatch.context() as patch, figures() as drawn:
+        patch.setattr(l14, "CANVASES", 20)
+        patch.setattr(l14, "SEEDS", (0, 1))
+        options = ["--data", "sample", "--epochs", "1", "--batch-size", "50", "--lr", "0.003"]
+        assert l14.main([*options, "--stride", "4", "--out", str(out)]) == 0
     return json.loads((out / "summary.json").read_text())["results"], drawn
 
 
@@ -94,10 +91,10 @@ def test_the_networks_learn_and_are_compared(ran):
     for name in l14.NETWORKS:
         row = results["c"][name]
         last = torch.tensor([each[-1] for each in row["accuracy"]])
-        assert len(last) == 3 and len(set(last.tolist())) > 1  # three starts
+        assert len(last) == 2 and last[0] != last[1]  # two starts
         assert row["mean"] == pytest.approx(last.mean().item())
         assert row["std"] == pytest.approx(last.std().item())
-        assert row["mean"] > 0.5  # one epoch of 50 steps
+        assert row["mean"] > 0.3  # after 20 steps
     lines = drawn["c_errors"].axes[0].lines
     assert [line.get_ydata()[-1] for line in lines] == pytest.approx(
         [100 * (1 - results["c"][name]["mean"]) for name in l14.NETWORKS], abs=1e-3
