@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 from lectures import l14_convolution as l14
 from lectures.convolution import conv2d
@@ -99,6 +100,15 @@ def test_the_networks_learn_and_are_compared(ran):
     assert [line.get_ydata()[-1] for line in lines] == pytest.approx(
         [100 * (1 - results["c"][name]["mean"]) for name in l14.NETWORKS], abs=1e-3
     )
+
+
+def test_a_start_depends_on_its_seed_alone(sample, monkeypatch):
+    monkeypatch.setattr(l14, "fit", lambda *arguments: [])
+    args = SimpleNamespace(lr=0.1, batch_size=10, epochs=1)
+    run = SimpleNamespace(place=lambda model: model, args=args, mnist=sample)
+    one, again, other = (l14.train_network(run, "plain", seed)[1] for seed in (1, 1, 2))
+    assert torch.equal(one[0].weight, again[0].weight)
+    assert not torch.equal(one[0].weight, other[0].weight)
 
 
 def test_the_figure_shows_the_maps_of_the_digit(ran, sample):
