@@ -62,7 +62,7 @@ NETWORK = [
         "range(0, x.shape[-1] - batch_size + 1, batch_size)",
     ),
     ("- y) ** 2).mean((-2, -1), keepdims=True)", "- y) ** 2).sum((-2, -1), keepdims=True)"),
-    ("eta = eta * np.ones_like(network.c)", "eta = eta * np.ones(())"),
+    ("eta = eta * np.ones_like(network.c)", "eta = eta"),
     ("mse > previous, rises + 1, 0", "mse < previous, rises + 1, 0"),
     ("mse > previous, rises + 1, 0", "mse > previous, rises + 1, rises"),
     ("        previous = mse\n", "        previous = np.minimum(previous, mse)\n"),

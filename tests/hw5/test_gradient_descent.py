@@ -112,6 +112,9 @@ def test_script_answers_every_part(done):
         assert row["measured"] == pytest.approx(row["predicted"], rel=1e-4)
         assert row["iterations"] is None or row["iterations"] >= best["iterations"]
     assert results["c"]["rows"]["eta_0.1"]["iterations"] is None
+    for name, eta in (("eta_0.02", 0.02), ("eta_0.05", 0.05), ("eta_best", 2 / 30)):
+        distance = gd.distances(gd.descend(eta, 7000))
+        assert results["c"]["rows"][name]["iterations"] == np.argmax(distance <= 1e-6) > 0
     check_files(done, "b_distance", "b_paths", "c_rate")
 
 
