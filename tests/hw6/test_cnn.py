@@ -120,16 +120,15 @@ def test_the_top_errors_by_sorting():
 @pytest.mark.parametrize("options", ORDERS)
 def test_it_overfits_one_batch(sample, options):
     torch.manual_seed(0)
-    batch = Split(sample.train.images[:32], sample.train.labels[:32])
-    epochs = 30 if options[0] else 70  # batch norm learns faster
-    history = train(CNN(*options), Mnist(batch, batch), epochs, 32, 0.1, seed=0)
+    batch = Split(sample.train.images[:16], sample.train.labels[:16])
+    history = train(CNN(*options), Mnist(batch, batch), 80, 16, 0.1, seed=0)
     assert history[-1]["test_accuracy"] == 1
     assert history[-1]["test_loss"] < 0.1
 
 
 @pytest.mark.parametrize(
     ("options", "batch_size", "epochs", "floor"),
-    [((False, 0.0), 16, 6, 0.75), ((True, 0.1), 32, 4, 0.88)],
+    [((False, 0.0), 16, 3, 0.75), ((True, 0.1), 32, 3, 0.88)],
 )
 def test_a_short_run_on_the_sample_beats_a_floor(sample, options, batch_size, epochs, floor):
     torch.manual_seed(0)
