@@ -2,7 +2,6 @@ import json
 import statistics
 from pathlib import Path
 
-from common.data import Mnist, Split
 from common.plots import Figure
 from hw6 import cnn_study
 from hw6.cnn import CNN, train
@@ -16,13 +15,6 @@ def run_study(out: Path, *arguments: str) -> int:
     """One epoch in large batches: what matters here is the bookkeeping."""
     settings = ["--data", "sample", "--epochs", "1", "--batch-size", "100"]
     return cnn_study.main([*settings, "--out", str(out), *arguments])
-
-
-@pytest.fixture(scope="module")
-def few(sample) -> Mnist:
-    """200 training and 100 test images."""
-    (images, labels), test = sample
-    return Mnist(Split(images[:200], labels[:200]), Split(test.images[::2], test.labels[::2]))
 
 
 @pytest.fixture(scope="module")
