@@ -1,9 +1,9 @@
 """The emulated laptop itself; the scripts run on it in the fixtures of their own tests."""
 
+from tests.laptop import DEVICE, WithoutFloat64
+
 import pytest
 import torch
-
-from tests.laptop import DEVICE, WithoutFloat64
 
 
 def test_float64_is_refused_on_the_device_and_on_the_cpu_it_is_not():

@@ -169,6 +169,8 @@ MUTATIONS += [
     (MAKE, "if LATIN_WORD.fullmatch(latin) and ", "if "),
     (MAKE, "arabic.translate(FOLD)", "arabic"),
     (MAKE, 'ARTICLE.sub(r"\\1-", plain_latin(french))', "plain_latin(french)"),
+]
+
 # Q4: an autoencoder with a learned covariance
 Q4 = "final/q4_covariance.py"
 MUTATIONS += [

@@ -15,12 +15,12 @@ from functools import cache
 from pathlib import Path
 from symtable import SymbolTable, symtable
 
+from common.runtime.errors import UserError
 from gradescope.inline import one_file
-from common.submission import asked, blanked, body, main, submission
 
 import pytest
 import torch
-from common.runtime.errors import UserError
+from common.submission import asked, blanked, body, main, submission
 
 ROOT = Path(__file__).resolve().parents[1]
 # Absent where the tests run for common/ alone, as for its mutations.

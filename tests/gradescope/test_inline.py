@@ -4,11 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from common.runtime.errors import UserError
 from gradescope.inline import one_file
-from common.submission import tidied
 
 import pytest
-from common.runtime.errors import UserError
+from common.submission import tidied
 
 
 @pytest.fixture

@@ -93,14 +93,14 @@ MUTATIONS = [
         "stops = [early_stopping(list(seed[:, 1, 0])",
         "stops = [early_stopping(list(seed[:, 0, 0])",
     ),
-"""Mutations of the lectures, for tests/mutations.py."""
+]
 
 L13, HEURISTICS = "lectures/l13_training.py", "lectures/heuristics.py"
 STUDY = "lectures/heuristics_study.py"
 L14, CONVOLUTION = "lectures/l14_convolution.py", "lectures/convolution.py"
 LENET = "lectures/lenet.py"
 
-MUTATIONS = [
+MUTATIONS += [
     # lecture 13
     (L13, "(N - B) / (N - 1)", "(N - B) / N"),
     (L13, "1 if replacement else", "1 if not replacement else"),
