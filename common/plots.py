@@ -90,7 +90,9 @@ def learning_curves(
         "training images, during the epoch": (epochs, [row[f"train_{name}"] for row in history]),
     }
     figure = curves(lines, "epoch", ylabel, title, "o")
-    figure.axes[0].xaxis.get_major_locator().set_params(integer=True)  # no half epochs
+    figure.axes[0].xaxis.get_major_locator().set_params(
+        integer=True, min_n_ticks=1
+    )  # no half epochs
     return figure
 
 

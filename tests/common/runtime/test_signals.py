@@ -21,11 +21,15 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of this kind ar
 
 
 @pytest.fixture(autouse=True)
-def hangup():
-    """A hangup is not ignored, not even where the tests run under nohup."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+def heeded():
+    """Neither is ignored, not even where the tests run under nohup or behind a &."""
+    before = {
+        signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+    }
     yield
-    signal.signal(signal.SIGHUP, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
