@@ -25,11 +25,16 @@ def use_seed(seed: int, device: torch.device | str) -> Iterator[None]:
         device: where the block draws; the state of its generator is kept besides the CPU's.
     """
     device = torch.device(device)
-    is_cpu = device.type == "cpu"  # fork_rng keeps the CPU's state in any case
-    devices, kind = ([], "cuda") if is_cpu else ([device], device.type)
-    with torch.random.fork_rng(devices, device_type=kind):
-        torch.manual_seed(seed)
+    own = None if device.type == "cpu" else getattr(torch, device.type)  # torch.cuda, torch.mps
+    which = [device] if device.type == "cuda" else []  # there can be several
+    states = torch.get_rng_state(), own and own.get_rng_state(*which)
+    torch.manual_seed(seed)
+    try:
         yield
+    finally:
+        torch.set_rng_state(states[0])
+        if own:
+            own.set_rng_state(states[1], *which)
 
 
 @torch.no_grad()

@@ -72,7 +72,8 @@ MUTATIONS = [
     (MIXTURE, "with torch.no_grad(), use_seed(seed, images.device):", "with torch.no_grad():"),
     (MIXTURE, "        torch.manual_seed(seed)\n", ""),
     (MIXTURE, "([device], device.type)", '([], "cuda")'),
-    (MIXTURE, "with torch.random.fork_rng(devices, device_type=kind):", "if True:"),
+    (MIXTURE, "        torch.set_rng_state(states[0])\n", "        pass\n"),
+    (MIXTURE, "own.set_rng_state(states[1], *which)", "pass"),
     # how good digits are
     (QUALITY, "use_seed(seed, images.device)", "torch.no_grad()"),
     (QUALITY, "images=images[:kept], labels=labels[:kept]", "images=images, labels=labels"),

@@ -143,15 +143,15 @@ def test_use_seed_leaves_the_cpu_s_generator_as_it_was():
 @pytest.mark.parametrize("device", ["mps", "cuda", "cuda:1"])
 def test_use_seed_leaves_the_device_s_generator_as_it_was(monkeypatch, device):
     """Of a device that this machine need not have."""
-    module = getattr(torch, torch.device(device).type)
-    states = {torch.device(device): torch.tensor([7], dtype=torch.uint8)}
-    monkeypatch.setattr(module, "get_rng_state", lambda device: states[torch.device(device)])
-    monkeypatch.setattr(
-        module, "set_rng_state", lambda state, device: states.update({torch.device(device): state})
-    )
-    monkeypatch.setattr(
-        torch, "manual_seed", lambda seed: states.update({torch.device(device): seed})
-    )
+    device = torch.device(device)
+    module, states = getattr(torch, device.type), {device: torch.tensor([7], dtype=torch.uint8)}
+    if device.type == "mps":  # its functions take no device
+        monkeypatch.setattr(module, "get_rng_state", lambda: states[device])
+        monkeypatch.setattr(module, "set_rng_state", lambda state: states.update({device: state}))
+    else:
+        monkeypatch.setattr(module, "get_rng_state", lambda of: states[of])
+        monkeypatch.setattr(module, "set_rng_state", lambda state, of: states.update({of: state}))
+    monkeypatch.setattr(torch, "manual_seed", lambda seed: states.update({device: seed}))
     with use_seed(5, device):
-        assert states == {torch.device(device): 5}
-    assert states[torch.device(device)].tolist() == [7]
+        assert states == {device: 5}
+    assert states[device].tolist() == [7]
