@@ -2,6 +2,7 @@ import contextlib
 
 from common.data import Mnist, load_mnist
 from common.run import Run
+from tests.laptop import install
 
 import pytest
 import torch
@@ -16,6 +17,14 @@ def sample() -> Mnist:
 def one_thread():
     """Small operations, and a machine that may be busy: more threads would wait for each other."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def without_float64():
+    """Whatever script a test runs in this process, it runs as on a laptop with MPS."""
+    with pytest.MonkeyPatch.context() as patch:
+        install(patch)
+        yield
 
 
 @pytest.fixture(scope="session")

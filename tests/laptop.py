@@ -4,6 +4,9 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+from common.runtime.device import choose_device
+from common.runtime.main import prepare_torch
+
 import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten
@@ -20,12 +23,13 @@ class WithoutFloat64(TorchFunctionMode):
         leaves = tree_flatten((args, kwargs))[0]
         named = [each for each in leaves if isinstance(each, (torch.device, str))]
         here = any(getattr(each, "is_on_laptop", False) for each in leaves)
-        if func in TO_CPU or any(each == torch.device("cpu") or each == "cpu" for each in named):
+        to_cpu = any(each == torch.device("cpu") or each == "cpu" for each in named)
+        if to_cpu or func in TO_CPU:
             here = False
         elif any(each == DEVICE for each in named):
             here = True
         result = func(*args, **kwargs)
-        if not here and any(result is each for each in leaves if isinstance(each, torch.Tensor)):
+        if (to_cpu or func is torch.Tensor.cpu) and any(result is each for each in leaves):
             result = result.clone()  # on the CPU, .cpu() is the tensor itself
         if func == torch.Tensor.data.__set__:
             args[0].is_on_laptop = here
@@ -38,9 +42,18 @@ class WithoutFloat64(TorchFunctionMode):
         return result
 
 
-@contextlib.contextmanager
-def laptop(monkeypatch) -> Iterator[None]:
-    """In the block, a script's device is one without float64."""
-    with monkeypatch.context() as patch, WithoutFloat64():
-        patch.setattr("common.runtime.session.choose_device", lambda *_: DEVICE)
-        yield
+def install(patch: Any) -> None:
+    """From here on, a script's device is this one, where it would choose the CPU by itself."""
+
+    def choose(name: str, *others: Any) -> torch.device:
+        device = choose_device(name, *others)
+        return DEVICE if (name, device) == ("auto", torch.device("cpu")) else device
+
+    @contextlib.contextmanager
+    def prepare(needs: str, threads: int | None) -> Iterator[None]:
+        mode = contextlib.nullcontext() if needs == "numpy" else WithoutFloat64()
+        with prepare_torch(needs, threads), mode:
+            yield
+
+    patch.setattr("common.runtime.session.choose_device", choose)
+    patch.setattr("common.runtime.main.prepare_torch", prepare)
