@@ -1,0 +1,142 @@
+"""The inliner on small projects, where every rule can be seen."""
+
+from common.runtime.errors import UserError
+from gradescope.inline import inline, select_torch
+
+import pytest
+
+SCRIPT = '''"""HW1: a script.
+
+    python hw1/script.py
+
+Figures go to results/; hw1/README.md explains them. More is measured by hw1/script_study.py.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from hw1 import helpers
+from hw1.helpers import BASE, Thing
+
+LIMIT = 2 * BASE
+
+
+class Lesson:
+    """The lesson.
+
+    It has two paragraphs.
+    """
+
+    def use(self):
+        return helpers.double(Thing().used())
+
+    def unused(self):
+        return helpers.triple(1)
+
+
+def part_a(run):
+    return {"a": Lesson().use() + LIMIT}
+
+
+PARTS = {"a": part_a}
+
+
+def main():
+    return PARTS["a"](None)
+
+
+if __name__ == "__main__":
+    print(main())
+'''
+HELPERS = '''"""Helpers."""
+
+from math import pi, tau
+
+# What everything is based on.
+BASE = 1
+
+
+class Thing:
+    """A thing.
+
+    More of it.
+    """
+
+    def used(self):
+        return BASE
+
+    def unused(self):
+        return pi
+
+
+def double(x):
+    return 2 * x
+
+
+def triple(x):
+    return 3 * x * tau
+'''
+
+
+@pytest.fixture
+def make(tmp_path):
+    def write(script=SCRIPT, helpers=HELPERS) -> str:
+        folder = tmp_path / "hw1"
+        folder.mkdir(exist_ok=True)
+        for name, text in {"__init__": "", "script": script, "helpers": helpers}.items():
+            (folder / f"{name}.py").write_text(text, encoding="utf-8")
+        return inline(tmp_path, "hw1.script")
+
+    return write
+
+
+def test_result(make):
+    names = {"__name__": "file"}
+    exec(compile(make(), "file", "exec"), names)
+    assert names["main"]() == {"a": 4}
+
+
+def test_what_is_left_out(make):
+    text = make()
+    for word in ("unused", "triple", "pi", "tau", "sys.path", "README", "study", "More of it"):
+        assert word not in text, word
+    assert "It has two paragraphs." in text and "# What everything is based on." in text
+
+
+def test_order(make):
+    text = make()
+    words = "BASE = 1|LIMIT = 2|class Lesson|class Thing|def double|PARTS =|def main|__name__"
+    places = [text.index(word) for word in words.split("|")]
+    assert places == sorted(places)
+
+
+def test_what_a_statement_calls_comes_before_it(make):
+    script = SCRIPT.replace("LIMIT = 2 * BASE", "LIMIT = helpers.double(BASE)")
+    text = make(script)
+    assert text.index("def double") < text.index("LIMIT =")
+
+
+def test_a_name_with_two_meanings_is_refused(make):
+    script = SCRIPT.replace("class Lesson", "def double(x):\n    return x\n\n\nclass Lesson")
+    script = script.replace("Lesson().use()", "double(Lesson().use())")
+    with pytest.raises(UserError, match="double has two meanings"):
+        make(script)
+
+
+def test_an_alias_hidden_by_a_variable_is_refused(make):
+    script = SCRIPT.replace("return helpers.double(", "double = 1\n        return helpers.double(")
+    with pytest.raises(UserError, match="double has two meanings"):
+        make(script)
+
+
+def test_renamed_imports_are_refused(make):
+    with pytest.raises(UserError, match="renamed"):
+        make(SCRIPT.replace("import BASE, Thing", "import BASE as B, Thing"))
+
+
+def test_blocks_for_torch():
+    text = 'a\nif needs != "numpy":\n    import torch\n    b\nc\n'
+    assert select_torch(text, True) == "a\nc\n"
+    assert select_torch(text, False) == "a\nimport torch\nb\nc\n"
