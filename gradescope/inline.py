@@ -1,238 +1,260 @@
 """A script and all that it uses of the project's other modules, as one file that stands alone.
 
-    text = one_file(root, "hw7.kmeans")
+    text = inline(root, "hw7.kmeans")
 
-Definitions are copied as they are written, comments included, a module's after those of the modules
-that it imports. What nothing kept mentions is left out, down to the methods of classes without a
-base. Names stay as they are, so that none may mean two things; `plots.curves` becomes `curves`.
+The lesson comes first: the script's own definitions, then those of the modules that it uses, then
+the plain form of common/, then PARTS and main. Definitions are copied as they are written. What
+nothing mentions is left out, down to the methods of classes without a base.
 """
 
 import ast
-import builtins
 import re
+from dataclasses import dataclass, field
 from pathlib import Path
-from symtable import symtable
 
 from common.runtime.errors import UserError
 
-IMPORTS = (ast.Import, ast.ImportFrom)
-HERE = "Path(__file__).resolve().parent"  # the folder of the file; parents[1] is the repository
-# What has no place in one file, or another meaning there; the last two in the script alone not.
-BARRED = r"import_module|(?<![\w.])__(import|file|doc|name)__"
+PLAIN = "gradescope.plain"
+REPLACED = ("common.run", "common.data", "common.loop", "common.runtime.canvas")
+DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
+LAST = ("PARTS", "main", "")  # of the script; "" is what calls main
 
 
+@dataclass(eq=False)
 class Piece:
-    """A top-level statement, or a method that may be left out, with the comments above it.
+    """A top-level statement or a method that may be left out, with the comments above it."""
 
-    Attributes:
-        lines: their numbers in the module, from 0.
-        methods: those of a class without a base, each a piece of its own.
-        nodes: the syntax of the rest, and of the types in quotes.
-    """
+    module: "Module"
+    node: ast.stmt
+    first: int  # its lines in the module, from 0
+    last: int
+    names: list[str]
+    methods: list["Piece"] = field(default_factory=list)
 
-    def __init__(self, module: "Module", node: ast.stmt, first: int):
-        self.module, self.node, self.lines = module, node, range(first, node.end_lineno)
-        self.methods: list[Piece] = []
-        if isinstance(node, ast.ClassDef) and not node.bases:
-            for before, each in zip(node.body[:-1], node.body[1:]):
-                if isinstance(each, ast.FunctionDef) and not each.name.startswith("__"):
-                    self.methods.append(Piece(module, each, before.end_lineno))
-                    node.body.remove(each)
-        self.nodes = list(ast.walk(node))
-        for each in list(self.nodes):
-            quoted = getattr(each, "annotation", None) or getattr(each, "returns", None)
-            if isinstance(quoted, ast.Constant) and isinstance(quoted.value, str):
-                self.nodes += ast.walk(ast.parse(quoted.value, mode="eval"))
+    def find_names(self, kept: set["Piece"], early: bool = False) -> set[str]:
+        """The names that it mentions; `early`: those that Python needs where it is defined."""
+        nodes, found = [self.node], set()
+        while nodes:
+            node = nodes.pop()
+            if any(node is method.node and method not in kept for method in self.methods):
+                continue
+            if early and isinstance(node, ast.FunctionDef):
+                nodes += [*node.decorator_list, *node.args.defaults, *node.args.kw_defaults]
+            elif early and isinstance(node, ast.AnnAssign):
+                nodes += [node.value]
+            elif node is not None:
+                nodes += ast.iter_child_nodes(node)
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                found.add(f"{node.value.id}.{node.attr}")
+            elif isinstance(node, ast.Name):
+                found.add(node.id)
+        return found
+
+    def is_called_by(self, other: "Piece") -> bool:
+        """Whether `other`, a statement, calls it, and so needs all that it mentions."""
+        calls = [node.func for node in ast.walk(other.node) if isinstance(node, ast.Call)]
+        names = {ast.unparse(call).split(".")[-1] for call in calls}
+        return not isinstance(other.node, DEFINITIONS) and not names.isdisjoint(self.names)
 
 
 class Module:
-    """A module of the project, cut into pieces.
+    """A module, cut into pieces; `own` and `others` are its imports, of the project and else."""
 
-    Attributes:
-        docstring: its lines.
-        of: name → the pieces that define it, or set something of it.
-        own: imported name → the module of the project and the name there; "": the module itself.
-        others: imported name → lines of all other imports at the top → whether for types only.
-        needs: module of the project that it imports → whether at the top.
-        inner: the imports in functions, each with whether it is of the project.
-    """
-
-    def __init__(self, root: Path, name: str, is_script: bool):
-        self.root, self.is_script = root, is_script
-        path = root / f"{name.replace('.', '/')}.py"
-        path = path if path.exists() else path.with_suffix("") / "__init__.py"
-        self.file = path.relative_to(root).as_posix()
-        self.lines = path.read_text(encoding="utf-8").split("\n")
-        self.pieces: list[Piece] = []
-        self.of: dict[str, list[Piece]] = {}
-        self.own: dict[str, tuple[str, str]] = {}
-        self.others: dict[str, dict[str, bool]] = {}
-        self.needs: dict[str, bool] = {}
-        self.inner: list[tuple[ast.stmt, bool]] = []
-        tree = ast.parse("\n".join(self.lines))
-        end = tree.body[0].end_lineno if ast.get_docstring(tree) else 0
-        self.docstring = self.lines[:end]
-        types = [node for node in tree.body if is_if(node, "TYPE_CHECKING")]
-        top = [*tree.body, *(each for node in types for each in node.body)]
-        for node in [each for each in ast.walk(tree) if isinstance(each, IMPORTS)]:
-            self.take_import(node, node in tree.body, node in top)
-        for node in tree.body[bool(end) :]:
-            main = is_if(node, "__name__ == '__main__'") and not is_script
-            if not isinstance(node, IMPORTS) and node not in types and not main:
-                self.take(Piece(self, node, end))
+    def __init__(self, root: Path, name: str, without_torch: bool, edit=None):
+        self.name, self.own, self.others, self.of = name, {}, {}, {}
+        text = (root / f"{name.replace('.', '/')}.py").read_text(encoding="utf-8")
+        text = select_torch(text, without_torch) if name == PLAIN else text
+        text = edit(text) if edit else text
+        tree, self.lines = ast.parse(text), text.split("\n")
+        self.doc = ast.get_docstring(tree, clean=False)
+        self.pieces = []
+        end = tree.body[0].end_lineno if self.doc else 0
+        for node in tree.body[bool(self.doc) :]:
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                self.take_import(root, node)
+            elif not re.match(r"sys\.path|__all__|\w+\.__test__", ast.unparse(node)):
+                targets = getattr(node, "targets", [getattr(node, "target", node)])
+                targets = [each for target in targets for each in getattr(target, "elts", [target])]
+                names = [getattr(each, "id", getattr(each, "name", "")) for each in targets]
+                piece = Piece(self, node, end, node.end_lineno, names)
+                self.pieces.append(piece)
+                self.of |= dict.fromkeys(names, piece)
+                if isinstance(node, ast.ClassDef) and not node.bases:
+                    for before, each in zip(node.body, node.body[1:]):
+                        if isinstance(each, ast.FunctionDef) and each.name[:2] != "__":
+                            method = Piece(
+                                self, each, before.end_lineno, each.end_lineno, [each.name]
+                            )
+                            piece.methods.append(method)
             end = node.end_lineno
 
-    def refuse(self, node: ast.AST, why: str) -> UserError:
-        return UserError(f"{self.file}, line {node.lineno}: cannot be inlined: {why}")
-
-    def take_import(self, node: ast.Import | ast.ImportFrom, first: bool, top: bool) -> None:
+    def take_import(self, root: Path, node: ast.Import | ast.ImportFrom) -> None:
         source = getattr(node, "module", None)
-        package = (source or node.names[0].name).partition(".")[0]
-        own = (self.root / package / "__init__.py").exists()
         for each in node.names:
-            unclear = own and (each.asname or not source)
-            if each.name == "*" or getattr(node, "level", 0) or unclear:
-                raise self.refuse(node, "write it as: from module import name")
-            bound = each.asname or each.name.partition(".")[0]
-            if own:
-                inside = f"{source}.{each.name}"
-                is_module = (self.root / f"{inside.replace('.', '/')}.py").exists()
-                need = inside if is_module else source
-                self.own[bound] = need, "" if is_module else each.name
-                self.needs[need] = first or self.needs.get(need, False)
-            elif top:
-                self.others.setdefault(bound, {})[spelled(node, each)] = not first
-        if not top:
-            self.inner.append((node, own))
-
-    def take(self, piece: Piece) -> None:
-        symbols = symtable(self.text(piece.lines), self.file, "exec").get_symbols()
-        names = {each.get_name() for each in symbols if each.is_assigned() or each.is_imported()}
-        if isinstance(piece.node, ast.Assign) and not names:  # test_loop.__test__ = False
-            names = {n.id for n in ast.walk(piece.node.targets[0]) if isinstance(n, ast.Name)}
-        if not names and not self.is_script:
-            raise self.refuse(piece.node, "a statement that acts when the module is imported")
-        self.pieces.append(piece)
-        for name in names:
-            self.of.setdefault(name, []).append(piece)
-
-    def text(self, numbers) -> str:
-        return "\n".join(self.lines[i] for i in sorted(numbers))
+            name = each.asname or each.name.split(".")[0]
+            if source and (root / source.split(".")[0] / "__init__.py").exists():
+                if each.asname:
+                    raise UserError(f"{self.name}, line {node.lineno}: {each.asname} is renamed")
+                self.own[name] = (PLAIN if source in REPLACED else source, each.name)
+            elif source != "__future__":
+                node_alone = type(node)(names=[each], module=source, level=0)
+                self.others[name] = ast.unparse(node_alone)
 
 
-def is_if(node: ast.AST, end: str) -> bool:
-    return isinstance(node, ast.If) and ast.unparse(node.test).endswith(end)
+class Inliner:
+    """Which pieces a script needs, from which modules, and in which order."""
 
-
-def spelled(node: ast.Import | ast.ImportFrom, name: ast.alias) -> str:
-    """The import of one of a statement's names."""
-    source = f"from {node.module} " if isinstance(node, ast.ImportFrom) else ""
-    return f"{source}import {ast.unparse(name)}"
-
-
-class File:
-    """The one file: its modules in their order, the pieces that it keeps, and its imports.
-
-    Attributes:
-        imports: line → whether it is for types only.
-        home: name → where it is defined.
-    """
-
-    def __init__(self, root: Path, script: str):
-        self.root, self.script = root, script
-        self.modules: dict[str, Module] = {}
-        self.read(script, ())
+    def __init__(self, root: Path, script: str, edit=None):
+        self.root, self.modules, self.edit = root, {}, edit
+        source = (root / f"{script.replace('.', '/')}.py").read_text(encoding="utf-8")
+        self.without_torch = 'needs="numpy"' in source
+        self.script = self.load(script)
+        for source, _ in self.script.own.values():
+            if (root / f"{source.replace('.', '/')}.py").exists():
+                self.load(source)
         self.kept: set[Piece] = set()
-        self.imports: dict[str, bool] = {}
-        self.home = dict.fromkeys(dir(builtins), "Python itself")
-        todo = self.modules[script].pieces
-        while todo:
-            for piece in todo:
-                self.keep(piece)
-            mentioned = {getattr(node, "attr", "") for piece in self.kept for node in piece.nodes}
-            methods = {method for piece in self.kept for method in piece.methods} - self.kept
-            todo = [method for method in methods if method.node.name in mentioned]
+        self.imports: dict[str, str] = {}
+        self.keep(self.script.of["PARTS"], self.script.of["main"], self.script.of[""])
 
-    def read(self, name: str, above: tuple[str, ...]) -> None:
-        """Read a module, after those that it imports at the top and before the others."""
-        if name in above:
-            raise UserError(f"cannot be inlined: a circle of imports, {' → '.join([*above, name])}")
+    def load(self, name: str) -> Module:
         if name not in self.modules:
-            module = Module(self.root, name, name == self.script)
-            for need in [need for need, first in module.needs.items() if first]:
-                self.read(need, (*above, name))
-            self.modules[name] = module
-            for need in module.needs:
-                self.read(need, ())
+            self.modules[name] = Module(self.root, name, self.without_torch, self.edit)
+        return self.modules[name]
 
-    def keep(self, piece: Piece) -> None:
-        """Keep a piece and all that it uses."""
-        if piece not in self.kept:
+    def resolve(self, module: Module, name: str) -> Piece | str | None:
+        """What a name means in a module: a piece, a line that imports it, or nothing."""
+        base, _, attribute = name.partition(".")
+        if base in module.of:
+            return module.of[base]
+        if base in module.own:
+            source, original = module.own[base]
+            if (self.root / source.replace(".", "/") / f"{original}.py").exists():
+                other = self.load(f"{source}.{original}")
+                return self.resolve(other, attribute) if attribute else None
+            return self.resolve(self.load(source), original)
+        return module.others.get(base)
+
+    def keep(self, *pieces: Piece) -> None:
+        """Keep these pieces and all that they mention."""
+        todo = list(pieces)
+        while todo:
+            piece = todo.pop()
             self.kept.add(piece)
-            for node in piece.nodes:
-                if isinstance(node, ast.Name):
-                    self.use(piece, node.id, "")
-                elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                    self.use(piece, node.value.id, node.attr)
+            for name in piece.find_names(self.kept):
+                found = self.resolve(piece.module, name)
+                if isinstance(found, Piece) and found not in self.kept:
+                    todo.append(found)
+                elif isinstance(found, str):
+                    self.imports[found.split()[-1]] = found
+            if not todo:
+                todo += self.find_methods()
 
-    def use(self, piece: Piece, name: str, attribute: str) -> None:
-        """Keep what `name`, or `name.attribute`, means in a piece."""
-        module = piece.module
-        if name in module.own:
-            source, original = module.own[name]
-            module, name = self.modules[source], original or attribute
-            local = {getattr(node, "arg", None) or getattr(node, "id", None) for node in piece.nodes
-                     if not isinstance(getattr(node, "ctx", None), ast.Load)}  # fmt: skip
-            if not original and name in local:
-                raise piece.module.refuse(piece.node, f"{name} is a local variable, too")
-        found = module.of.get(name, [])
-        others = {} if found else module.others.get(name, {})
-        home = module.file if found else "an import"
-        if (found or others) and self.home.setdefault(name, home) != home:
-            raise UserError(f"{name} is of {self.home[name]} and of {home}: rename one")
-        for each in found:
-            self.keep(each)
-        for line, typing in others.items():
-            self.imports[line] = self.imports.get(line, True) and typing
+    def find_methods(self) -> list[Piece]:
+        """The methods of kept classes that something kept mentions, and are not kept yet."""
+        mentioned = {
+            node.attr
+            for piece in self.kept
+            for node in ast.walk(piece.node)
+            if isinstance(node, ast.Attribute) and not self.is_dropped(piece, node)
+        }
+        methods = [method for piece in self.kept for method in piece.methods]
+        return [each for each in methods if each.names[0] in mentioned and each not in self.kept]
 
-    def text(self, piece: Piece) -> str:
-        """A piece as it stands in the file."""
-        module = piece.module
-        gone = [each.lines for each in piece.methods if each not in self.kept]
-        for node, own in module.inner:
-            if own or all(self.imports.get(spelled(node, n)) is False for n in node.names):
-                blank = not module.lines[node.end_lineno].strip()
-                gone.append(range(node.lineno - 1, node.end_lineno + blank))
-        text = module.text(set(piece.lines).difference(*gone))
-        for alias, (source, name) in module.own.items():
-            if not name:
-                names = "|".join(self.modules[source].of)
-                text = re.sub(rf"(?<![\w.]){alias}\.(?=({names})\b)", "", text)
-        text = text.replace("Path(__file__).resolve().parents[1]", HERE)
-        found = re.search(BARRED, text.replace(HERE, ""))
-        if found and not (module.is_script and found[0] in ("__doc__", "__name__")):
-            raise module.refuse(piece.node, f"{found[0]} does not work in a file that stands alone")
-        return text
+    def is_dropped(self, piece: Piece, node: ast.AST) -> bool:
+        """Whether the node stands in a method that is left out so far."""
+        return any(
+            method not in self.kept and method.first < node.lineno <= method.last
+            for method in piece.methods
+        )
 
-    def __str__(self) -> str:
-        script = self.modules.pop(self.script)
-        head = "\n".join(script.docstring)
-        parts = [head.replace(f"python {script.file}", f"python {Path(script.file).name}")]
-        parts += sorted(line for line, typing in self.imports.items() if not typing)
-        if typing := sorted(f"    {line}" for line, typing in self.imports.items() if typing):
-            parts += ["from typing import TYPE_CHECKING", "if TYPE_CHECKING:", *typing]
-        for module in [*self.modules.values(), script]:
-            kept = [self.text(piece) for piece in module.pieces if piece in self.kept]
-            if kept:
-                parts.append(f"\n\n# {'-' * 8} {module.file} {'-' * (86 - len(module.file))}\n")
-                parts += kept if module is script else [*module.docstring, *kept]
-        return "\n".join(parts) + "\n"
+    def order(self) -> list[Piece]:
+        """The kept pieces, the lesson first, and before each what its definition needs."""
+        modules = sorted(self.modules.values(), key=lambda module: module.name[:7] == "common.")
+        modules.sort(key=lambda module: module.name == PLAIN)
+        pieces = [piece for module in modules for piece in module.pieces if piece in self.kept]
+        last = [piece for piece in self.script.pieces if piece.names[0] in LAST]
+        ordered: list[Piece] = []
+
+        def place(piece: Piece, early: bool) -> None:
+            if piece in ordered or piece in waiting:
+                return
+            waiting.append(piece)
+            for name in sorted(piece.find_names(self.kept, early)):
+                found = self.resolve(piece.module, name)
+                if isinstance(found, Piece):
+                    place(found, early and not found.is_called_by(piece))
+            ordered.append(piece)
+
+        waiting: list[Piece] = []
+        for piece in [*(each for each in pieces if each not in last), *last]:
+            place(piece, early=True)
+        return ordered
+
+    def write(self, piece: Piece) -> str:
+        """The piece's lines without what is left out, its aliases resolved, its docstrings cut."""
+        lines = dict(enumerate(piece.module.lines[piece.first : piece.last], piece.first))
+        names = {node.id for node in ast.walk(piece.node)
+                 if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}  # fmt: skip
+        for node in ast.walk(piece.node):
+            if isinstance(node, DEFINITIONS) and piece.module is not self.script:
+                cut_docstring(node, lines)
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                alias = node.value.id
+                if alias in piece.module.own and self.resolve(piece.module, alias) is None:
+                    if node.attr in names:
+                        raise UserError(f"{piece.module.name}: {node.attr} has two meanings")
+                    i = node.lineno - 1
+                    lines[i] = re.sub(rf"\b{alias}\.{node.attr}\b", node.attr, lines[i])
+        for method in piece.methods:
+            if method not in self.kept:
+                lines = {i: s for i, s in lines.items() if not method.first <= i < method.last}
+        return "\n".join(lines[i] for i in sorted(lines)).strip("\n")
 
 
-def one_file(root: Path, script: str) -> str:
-    """The source of the module `script` under `root` as a file that needs nothing of the project.
+def cut_docstring(node: ast.AST, lines: dict[int, str]) -> None:
+    """Cut it to its first paragraph."""
+    text = ast.get_docstring(node, clean=False)
+    if text and "\n\n" in text:
+        first, last = node.body[0].lineno - 1, node.body[0].end_lineno - 1
+        end = next(i for i in range(first, last) if not lines[i].strip())
+        lines[end - 1] += '"""'
+        for i in range(end, last + 1):
+            del lines[i]
+
+
+def select_torch(text: str, without_torch: bool) -> str:
+    """The plain form with the blocks under `if needs != "numpy":` left out, or always run."""
+    block = re.compile(r'^( *)if needs != "numpy":\n((?:\1    .*\n)+)', re.M)
+    outside = re.compile("^    ", re.M)
+    return block.sub(lambda match: "" if without_torch else outside.sub("", match[2]), text)
+
+
+def inline(root: Path, script: str, edit=None) -> str:
+    """The file's text, not formatted yet; `edit` changes each module's text before.
 
     Raises:
-        UserError: something in it cannot be inlined; names the file and the line.
+        UserError: a name would mean two things.
     """
-    return str(File(root, script))
+    inliner = Inliner(root, script, edit)
+    pieces = inliner.order()
+    homes: dict[str, Piece] = {}
+    for piece in pieces:
+        for name in piece.names:
+            if homes.setdefault(name, piece) is not piece or name in inliner.imports:
+                raise UserError(f"{script} cannot be one file: {name} has two meanings")
+    head = f'"""{describe(inliner.script.doc, script)}"""\n\nfrom __future__ import annotations\n'
+    imports = "\n".join(sorted(set(inliner.imports.values())))
+    text, was_short = head + imports, False
+    for piece in pieces:
+        short = isinstance(piece.node, (ast.Assign, ast.AnnAssign))
+        text += ("\n" if short and was_short else "\n\n\n") + inliner.write(piece)
+        was_short = short
+    return text + "\n"
+
+
+def describe(doc: str, script: str) -> str:
+    """The script's docstring, without what leads out of the file."""
+    homework = script.split(".")[0]
+    doc = re.sub(rf";\s+{homework}/README\.md\s+explains\s+them", "", doc)
+    doc = re.sub(rf"\s*[^.]*{homework}/\w+_study\.py[^.]*\.", "", doc)
+    return doc.replace(f"python {homework}/", "python ")

@@ -1,31 +1,29 @@
 """What a single file has in place of common/: the same doors, for one process and one machine.
 
-The inliner takes each name from here that common.run, common.data or common.loop gives to a lesson.
-The tests hold both forms to the same numbers, bit for bit.
+What stands under `if needs != "numpy":` is left out where a script needs NumPy alone.
 """
 
-from __future__ import annotations
-
 import argparse
+import contextlib
 import json
 import math
 import sys
-import time
-from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import matplotlib
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.datasets import MNIST
 
+__all__ = ["Axes", "Figure"]
 EVAL_BATCH_SIZE = 256  # a network evaluates so many images at once
 
 
 class UserError(Exception):
-    """What the user can mend: one line, and exit status 2."""
+    """What the user can mend: a short message, and exit status 2."""
 
 
 class Split(NamedTuple):
@@ -40,21 +38,19 @@ class Mnist(NamedTuple):
     test: Split
 
 
-def load_mnist(folder: str, device: torch.device) -> Mnist:
+def load_mnist(folder: str, device: str) -> Mnist:
     """MNIST by torchvision, downloaded into the folder where it is not there yet."""
-    splits = []
-    for train in (True, False):
-        try:
-            data = MNIST(folder, train, download=True)
-        except Exception as error:
-            raise UserError(
-                f"MNIST is not in {folder} and cannot be downloaded ({type(error).__name__}):\n"
-                "  connect to the internet and run this again,\n"
-                "  or name the folder that has MNIST/raw/ with --data"
-            ) from error
-        images = data.data[:, None].to(device, torch.float32).div_(255)  # (N, 1, 28, 28)
-        splits.append(Split(images, data.targets.to(device)))
-    return Mnist(*splits)
+    try:
+        with contextlib.redirect_stdout(None):  # torchvision reports each server that fails
+            sets = [MNIST(folder, train, download=True) for train in (True, False)]
+    except Exception as error:
+        raise UserError(
+            f"MNIST is not in {folder} and cannot be downloaded ({type(error).__name__}):\n"
+            "  connect to the internet and run this again,\n"
+            "  or name the folder that has MNIST/raw/ with --data"
+        ) from error
+    images = [each.data[:, None].to(device, torch.float32).div_(255) for each in sets]
+    return Mnist(*(Split(x, each.targets.to(device)) for x, each in zip(images, sets)))
 
 
 class Batches:
@@ -64,61 +60,127 @@ class Batches:
         self.split, self.batch_size = split, batch_size
         self.generator = None if seed is None else torch.Generator().manual_seed(seed)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __iter__(self):
         x, y = self.split
         order = torch.arange(len(y))
-        if self.generator is not None:
+        if self.generator:
             order = torch.randperm(len(y), generator=self.generator)
         for index in order.to(y.device).split(self.batch_size):
-            yield x[index], y[index]
+            yield x.index_select(0, index), y.index_select(0, index)
 
 
-def average(rows: list[list[Tensor]], sizes: list[int]) -> list[float]:
-    """Averages over examples of averages over batches, a row for each batch."""
-    table = torch.stack([torch.stack(row) for row in rows]).cpu().double()  # (batches, m)
-    weights = torch.tensor(sizes, dtype=torch.float64)
-    return (weights @ table / weights.sum()).tolist()
-
-
-def train_loop(model, batches, loss_fn, optimizer, metrics) -> list[float]:
-    model.train()
+def run_epoch(model, batches, loss_fn, metrics, optimizer=None) -> dict[str, float]:
+    """Loss and metrics, averaged over the examples; with an optimizer, the model learns."""
     rows, sizes = [], []
-    for X, y in batches:
-        prediction = model(X)
+    for x, y in batches:
+        prediction = model(x)
         loss = loss_fn(prediction, y)
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
+        if optimizer:
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
         prediction = prediction.detach()
-        rows.append([loss.detach(), *(metric(prediction, y) for metric in metrics.values())])
+        rows.append(torch.stack([loss.detach(), *(f(prediction, y) for f in metrics.values())]))
         sizes.append(len(y))
-    return average(rows, sizes)
+    weights = torch.tensor(sizes).double()  # the last batch may be smaller
+    averages = weights @ torch.stack(rows).cpu().double() / weights.sum()
+    return dict(zip(["loss", *metrics], averages.tolist()))
 
 
-@torch.no_grad()
-def test_loop(model, batches, loss_fn, metrics) -> list[float]:
-    model.eval()
-    rows, sizes = [], []
-    for X, y in batches:
-        prediction = model(X)
-        rows.append([f(prediction, y) for f in (loss_fn, *metrics.values())])
-        sizes.append(len(y))
-    return average(rows, sizes)
+class Run:
+    """What a part works with: the options, the output folder, the results so far, the data."""
+
+    def __init__(self, script: str, args: argparse.Namespace):
+        self.args, self.results, self.out = args, {}, Path(args.out or f"results/{script}")
+        self.out.mkdir(parents=True, exist_ok=True)
+
+    @cached_property
+    def device(self) -> str:
+        gpu = "mps" if torch.backends.mps.is_available() else "cpu"
+        gpu = "cuda" if torch.cuda.is_available() else gpu
+        return gpu if self.args.device == "auto" else self.args.device
+
+    @cached_property
+    def mnist(self) -> Mnist:
+        return load_mnist(self.args.data, self.device)
+
+    def batches(self, split, shuffle: bool = True) -> Batches:
+        return Batches(split, self.args.batch_size, self.args.seed) if shuffle else Batches(split)
+
+    def place(self, model):
+        return model.to(self.device, memory_format=torch.channels_last)
+
+    def fit(self, model, loss_fn, optimizer, metrics=None, scheduler=None, name="", epochs=None):
+        """Train; print a row for each epoch, and return the rows."""
+        train, test = self.batches(self.mnist.train), Batches(self.mnist.test)
+        history, metrics = [], metrics or {}
+        for epoch in range(1, (epochs or self.args.epochs) + 1):
+            row = run_epoch(model.train(), train, loss_fn, metrics, optimizer)
+            row = {f"train_{key}": value for key, value in row.items()}
+            with torch.no_grad():
+                averages = run_epoch(model.eval(), test, loss_fn, metrics)
+            row |= {f"test_{key}": value for key, value in averages.items()}
+            if not all(map(math.isfinite, row.values())):
+                raise UserError(f"training diverged in epoch {epoch}: try a lower --lr")
+            print(f"  epoch {epoch}", *(f"{k} {v:.5f}" for k, v in row.items()), flush=True)
+            history.append({"epoch": epoch} | row)
+            if scheduler:
+                scheduler.step()
+        return history
+
+    def save(self, name: str, figure: Figure) -> None:
+        figure.savefig(self.out / f"{name}.png", dpi=100)
+
+    def write(self, name: str, content: bytes) -> None:
+        (self.out / name).write_bytes(content)
 
 
-def fit(model, train, test, loss_fn, optimizer, epochs, metrics=None) -> Iterator[dict[str, Any]]:
-    """Train; after each epoch print and yield its losses and metrics."""
-    metrics = metrics or {}
-    names = ["loss", *metrics]
-    for epoch in range(1, epochs + 1):
-        started = time.perf_counter()
-        row = {"epoch": epoch}
-        averages = train_loop(model, train, loss_fn, optimizer, metrics)
-        row |= {f"train_{name}": value for name, value in zip(names, averages)}
-        averages = test_loop(model, test, loss_fn, metrics)
-        row |= {f"test_{name}": value for name, value in zip(names, averages)}
-        if not all(map(math.isfinite, row.values())):
-            raise UserError(f"training diverged in epoch {epoch}: try a lower --lr")
-        values = "  ".join(f"{name} {value:.5f}" for name, value in row.items() if name != "epoch")
-        print(f"  epoch {epoch:2}  {values}  {time.perf_counter() - started:.1f} s", flush=True)
-        yield row
+def new_figure(size=(6.4, 4)) -> Figure:
+    return Figure(figsize=size, layout="constrained")
+
+
+def subplots(rows=1, columns=1, size=(6.4, 4), **options):
+    figure = new_figure(size)
+    return figure, figure.subplots(rows, columns, **options)
+
+
+def progress(iterable, text: str, total: int):
+    print(f"  {total} {text}", flush=True)
+    return iterable
+
+
+def todo(tag: str):
+    """Stands for what you write in its place."""
+    raise UserError(f"to do: {tag}, line {sys._getframe(1).f_lineno}")
+
+
+def run_parts(script, doc, parts, argv=None, needs="mnist", threads=None, **defaults) -> int:
+    """Run the parts that the command line asks for; a summary after each. The exit status."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--part", choices=[*parts, "all"], default="all")
+    parser.add_argument("--out", help="output folder")
+    for name, value in {"seed": 0, **defaults}.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+    if needs != "numpy":
+        parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+        parser.add_argument("--data", default="data", help="folder of MNIST")
+        torch.set_num_threads(threads or torch.get_num_threads())
+        torch.set_flush_denormal(True)  # numbers under 1e-38 are slow
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # η, where the terminal has no such letter
+    notebook = argv is None and "ipykernel" in sys.modules  # whose own options are not meant
+    run = Run(script, parser.parse_args([] if notebook else argv))
+    try:
+        for part in parts if run.args.part == "all" else [run.args.part]:
+            print(f"\npart {part}: {parts[part].__doc__.splitlines()[0]}", flush=True)
+            if needs != "numpy":
+                torch.manual_seed(run.args.seed)
+            run.results[part] = parts[part](run)
+            summary = {"settings": vars(run.args), "results": run.results}
+            text = json.dumps(summary, indent=1, ensure_ascii=False)
+            Path(run.out, "summary.json").write_text(text, encoding="utf-8")
+    except UserError as error:
+        print(f"{script}: {error}", file=sys.stderr)
+        return 2
+    print(f"\nwritten to {run.out}")
+    return 0
