@@ -147,7 +147,7 @@ def test_likelihood_ratios_by_every_pair_and_size():
     residuals[:2] = np.random.default_rng(2).normal(0, 2 * NOISE, (2, 14))  # near the threshold
     residuals = np.clip(residuals, -0.6, 0.6)  # else densities are 0 in float64
     general, informed = log_likelihood_ratios(grid, residuals, np.random.default_rng(3))
-    g, removable = flows_seen(grid, draw_injections(grid, 100, np.random.default_rng(3)))
+    g, removable = flows_seen(grid, draw_injections(grid, 50, np.random.default_rng(3)))
     lines = np.flatnonzero(removable)
     pooled = np.concatenate((g[:, lines].ravel(), -g[:, lines].ravel()))
     hits = Counter(grid.ends[lines].ravel().tolist())
