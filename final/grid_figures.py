@@ -87,7 +87,7 @@ def draw_attention(
     span = abs(residuals).max()
     for axes, r, alpha, p in zip(panels, residuals, alphas, probabilities):
         draw_grid(axes, grid, places, f"P(a line is out) = {p:.3f}")
-        for v, to in np.argwhere(grid.adjacency & (alpha > even[:, None] + 0.02)):
+        for v, to in np.argwhere(grid.adjacency & (alpha > even[:, None] + 0.1)):
             half = np.stack((places[v], (places[v] + places[to]) / 2), 1)
             axes.plot(*half, color="black", linewidth=8 * (alpha[v, to] - even[v]), zorder=2)
         dots = axes.scatter(*places.T, c=r, s=36, cmap="coolwarm", vmin=-span, vmax=span,

@@ -118,7 +118,7 @@ def draw_graphs(grid: Grid, count: int, rng: np.random.Generator) -> Graphs:
 
 
 def log_likelihood_ratios(
-    grid: Grid, residuals: np.ndarray, rng: np.random.Generator, cases: int = 100
+    grid: Grid, residuals: np.ndarray, rng: np.random.Generator, cases: int = 50
 ) -> tuple[np.ndarray, np.ndarray]:
     """ln P(r | label 1) − ln P(r | label 0): no decision is right more often than its sign.
 
@@ -136,7 +136,7 @@ def log_likelihood_ratios(
     g, removable = flows_seen(grid, draw_injections(grid, cases, rng))
     g, ends = g[:, removable], grid.ends[removable]
     sizes = np.sort(abs(g), axis=None)
-    sizes = np.outer((1, -1), sizes[:: 1 + sizes.size // 2000])  # of either sign
+    sizes = np.outer((1, -1), sizes[:: 1 + sizes.size // 1000])  # of either sign
     far = np.arange(0, 2 * sizes.max() + 1, 0.01)  # |d|, to interpolate between
     table = [log_mean_exp((d * sizes - sizes**2) / NOISE**2) for d in far]
     hits = np.bincount(ends.ravel(), minlength=len(grid.load))

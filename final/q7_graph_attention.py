@@ -135,7 +135,8 @@ def part_b(run: Run) -> dict[str, Any]:
     curves = {name: ([row["epoch"] for row in rows], [row["test_loss"] for row in rows])
               for name, rows in histories.items()}  # fmt: skip
     run.save("b_loss", plots.curves(curves, "epoch", "binary cross-entropy of new graphs (nats)",
-                                    marker="o", level=("no idea: ln 2", math.log(2))))  # fmt: skip
+                                    marker="o", level=("no idea: ln 2", math.log(2)),
+                                    xticks=range(1, run.args.epochs + 1)))  # fmt: skip
     mean, std = (
         {n: {name: f([one[n][name] for one in runs]) for name in own} for n in runs[0]}
         for f in (fmean, stdev)
@@ -177,7 +178,7 @@ PARTS = {"a": part_a, "b": part_b, "c": part_c}
 
 
 def main(argv: list[str] | None = None) -> int:
-    defaults = {"epochs": 4, "batch_size": 16, "lr": 4e-3}
+    defaults = {"epochs": 4, "batch_size": 16, "lr": 8e-3}
     return run_parts("final/q7_graph_attention", __doc__, PARTS, argv, "torch", 1, **defaults)
 
 

@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 from final import q7_graph_attention as q7
 from final.graph_attention import GraphNetwork
@@ -85,8 +86,32 @@ def test_the_grid_of_14_is_learned():
 
 
 def test_accuracy():
-    logits, labels = torch.tensor([2.0, -1, 0.5, -3]), torch.tensor([1.0, 1, 0, 0])
-    assert q7.accuracy(logits, labels) == 0.5
+    logits, labels = torch.tensor([2.0, -1, 0.5, -3]), torch.tensor([1.0, 0, 0, 0])
+    assert q7.accuracy(logits, labels) == 0.75
+
+
+def test_what_is_trained(monkeypatch):
+    """On new graphs for each seed; on the grid's edges, or on all pairs, each node with itself."""
+    given = []
+    run = SimpleNamespace(
+        args=SimpleNamespace(lr=1e-3, epochs=1, seed=0),
+        device="cpu",
+        place=lambda model: model,
+        fit=lambda *arguments: given.append(arguments) or [],
+    )
+    monkeypatch.setattr(q7, "TRAIN_GRAPHS", 5)
+    monkeypatch.setattr(q7, "TEST_GRAPHS", 5)
+    edges = torch.from_numpy(load_grid(118).adjacency)
+    for seed, kind in ((0, {}), (1, {}), (0, {"complete": True}), (0, {"own": True})):
+        model, _ = q7.train(run, seed, **kind)
+        assert torch.equal(model.adjacency, edges | kind.get("complete", False))
+        assert len(model.w) == (118 if kind.get("own") else 1)
+    train, test = ([arguments[place].images for arguments in given] for place in (-2, -1))
+    assert torch.equal(train[0], train[2])
+    assert not torch.equal(train[0], train[1])
+    assert torch.equal(test[0], test[1])
+    assert not torch.equal(train[0], test[0])
+    assert len({arguments[5] for arguments in given}) == 4  # each has a file of its own
 
 
 def test_a_mistake_is_one_line(capsys):
