@@ -58,7 +58,7 @@ def train_deep(run: Run) -> dict[str, Any]:
         f"{activation}_{gain:g}": Recipe(depth=DEPTH, activation=activation, gain=gain)
         for activation, gain in choices
     }
-    return compare(run, recipes, (0.01, 0.1), max(1, run.args.epochs // 2))
+    return compare(run, recipes, (0.01, 0.1), max(1, run.args.epochs // 3))
 
 
 def compare_heuristics(run: Run) -> dict[str, Any]:
@@ -80,8 +80,8 @@ def compare_heuristics(run: Run) -> dict[str, Any]:
         f"dropout_{kind or 'none'}": Recipe(dropout=kind) for kind in ("", "lecture", "torch")
     }
     rows = compare(run, recipes, (0.1, 0.3, 1.0), run.args.epochs)
-    print("  and with five times the epochs:")
-    return rows | compare(run, dropped, (0.1, 0.3), 5 * run.args.epochs)
+    print("  and with three times the epochs:")
+    return rows | compare(run, dropped, (0.1, 0.3), 3 * run.args.epochs)
 
 
 def compare_layer_rates(run: Run) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def test_each_recipe_changes_one_thing(run, trained):
         changed = [key for key, value in vars(recipe).items() if value != vars(plain)[key]]
         assert len(changed) == 1
     assert len(recipes) == 11 and len(once) == 11 * 3 * 3
-    longer = [call for call in trained if call[2] == 20]
+    longer = [call for call in trained if call[2] == 12]
     assert [call[0].dropout for call in longer] == [""] * 6 + ["lecture"] * 6 + ["torch"] * 6
 
 
