@@ -7,6 +7,7 @@ in neither the training nor the test set is the one whose test error counts.
 from dataclasses import replace
 from typing import Any
 
+from common import plots
 from common.data import Split
 from common.run import Run
 from lectures.heuristics import DEPTH, Recipe, build, prepare_inputs, train
@@ -58,7 +59,23 @@ def train_deep(run: Run) -> dict[str, Any]:
         f"{activation}_{gain:g}": Recipe(depth=DEPTH, activation=activation, gain=gain)
         for activation, gain in choices
     }
-    return compare(run, recipes, (0.01, 0.1), max(1, run.args.epochs // 2))
+    return compare(run, recipes, (0.01, 0.1), max(1, run.args.epochs // 3))
+
+
+def draw_errors(rows: dict[str, Any], etas: tuple[float, ...]) -> plots.Figure:
+    """Rows of `compare`: every recipe's error with each η, a line for each recipe."""
+    figure, axes = plots.subplots(size=(6.4, 0.32 * len(rows) + 0.9))
+    names = [name.replace("_", " ") for name in rows]
+    for i, eta in enumerate(etas):
+        errors = [100 * row["by_eta"][i] for row in rows.values()]
+        axes.plot(errors, names, "osD^"[i], fillstyle="none", label=f"η = {eta:g}")
+    axes.set(xscale="log", xlabel="test images wrong (%), mean of the starts")
+    axes.set_xticks([7, 10, 20, 50, 90], ["7", "10", "20", "50", "90"])
+    axes.set_xticks([], minor=True)
+    axes.invert_yaxis()
+    axes.grid(alpha=0.3)
+    figure.legend(loc="outside upper center", ncols=len(etas))
+    return figure
 
 
 def compare_heuristics(run: Run) -> dict[str, Any]:
@@ -79,15 +96,18 @@ def compare_heuristics(run: Run) -> dict[str, Any]:
     dropped = {
         f"dropout_{kind or 'none'}": Recipe(dropout=kind) for kind in ("", "lecture", "torch")
     }
-    rows = compare(run, recipes, (0.1, 0.3, 1.0), run.args.epochs)
-    print("  and with five times the epochs:")
-    return rows | compare(run, dropped, (0.1, 0.3), 5 * run.args.epochs)
+    etas = (0.1, 0.3, 1.0)
+    rows = compare(run, recipes, etas, run.args.epochs)
+    run.save("e_heuristics", draw_errors(rows, etas))
+    print("  and with three times the epochs:")
+    return rows | compare(run, dropped, (0.1, 0.3), 3 * run.args.epochs)
 
 
 def compare_layer_rates(run: Run) -> dict[str, Any]:
     """do later layers want a smaller η? each layer has the η of the one before, times a ratio"""
     x, y = (each[:IMAGES] for each in run.mnist.train)
     rows: dict[str, Any] = {}
+    lines = {}
     for activation in ("sigmoid", "tanh"):
         plain = Recipe(depth=3, activation=activation)
         model = build(plain, 784, run.args.seed).to(run.device)
@@ -96,6 +116,10 @@ def compare_layer_rates(run: Run) -> dict[str, Any]:
         start = [(weight.grad.norm() / weight.norm()).item() for weight in layers]
         print(f"  {activation}, ‖gradient‖/‖weights‖ of each layer:", *(f"{s:.1e}" for s in start))
         recipes = {f"{ratio:g}": replace(plain, ratio=ratio) for ratio in RATIOS}
-        rows[activation] = {"start": start}
-        rows[activation] |= compare(run, recipes, (0.3, 1.0, 3.0), run.args.epochs)
+        found = compare(run, recipes, (0.3, 1.0, 3.0), run.args.epochs)
+        rows[activation] = {"start": start} | found
+        lines[activation] = (RATIOS, [100 * row["error"] for row in found.values()])
+    axis = {"xscale": "log", "yscale": "log", "ylabel": "test images wrong (%)"}
+    xlabel = "η of a layer / η of the layer before"
+    run.save("f_ratios", plots.curves(lines, xlabel, marker="o", **axis))
     return rows

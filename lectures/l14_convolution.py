@@ -100,7 +100,7 @@ def part_b(run: Run) -> dict[str, Any]:
     kernel, stride, padding = run.args.kernel, run.args.stride, run.args.padding
     places, left = place_count(28, kernel, stride, padding)
     print(f"  a {kernel} × {kernel} kernel, stride {stride}, padding {padding}: "
-          f"28 → {places} rows; the last {left} are left out")  # fmt: skip
+          f"28 → {places} rows; left out at the end: {left}")  # fmt: skip
     x = run.mnist.test[0][:500].cpu().double()
     generator = torch.Generator().manual_seed(run.args.seed)
     w = torch.randn(3, 1, kernel, kernel, generator=generator, dtype=torch.float64)

@@ -21,9 +21,11 @@ def run(sample) -> SimpleNamespace:
     """What `compare` uses of a run."""
     args = SimpleNamespace(epochs=4, seed=0)
     call = lambda function, jobs: [function(job) for job in jobs]  # noqa: E731
+    saved = {}
     test = sample.test
     few = sample._replace(test=test._replace(images=test.images[::4], labels=test.labels[::4]))
-    return SimpleNamespace(mnist=few, device=torch.device("cpu"), args=args, map=call)
+    return SimpleNamespace(mnist=few, device=torch.device("cpu"), args=args, map=call, saved=saved,
+                           save=saved.__setitem__)  # fmt: skip
 
 
 @pytest.fixture
@@ -90,7 +92,12 @@ def test_a_run_that_learns(run):
 
 def test_each_recipe_changes_one_thing(run, trained):
     plain = Recipe()
-    compare_heuristics(run)
+    rows = compare_heuristics(run)
+    lines = run.saved["e_heuristics"].axes[0].lines
+    assert [line.get_label() for line in lines] == ["η = 0.1", "η = 0.3", "η = 1"]
+    for i, line in enumerate(lines):
+        errors = [100 * row["by_eta"][i] for row in list(rows.values())[:11]]
+        assert list(line.get_xdata()) == pytest.approx(errors)
     once = [call for call in trained if call[2] == 4]
     recipes = list(dict.fromkeys(replace(call[0], eta=plain.eta) for call in once))
     assert recipes[0] == plain
@@ -98,7 +105,7 @@ def test_each_recipe_changes_one_thing(run, trained):
         changed = [key for key, value in vars(recipe).items() if value != vars(plain)[key]]
         assert len(changed) == 1
     assert len(recipes) == 11 and len(once) == 11 * 3 * 3
-    longer = [call for call in trained if call[2] == 20]
+    longer = [call for call in trained if call[2] == 12]
     assert [call[0].dropout for call in longer] == [""] * 6 + ["lecture"] * 6 + ["torch"] * 6
 
 
@@ -119,3 +126,7 @@ def test_the_layers_gradients_at_the_start(run, sample, trained):
         functional.cross_entropy(model(x.flatten(1)), y).backward()
         expected = [(p.grad.norm() / p.norm()).item() for p in model.parameters() if p.dim() == 2]
         assert rows[activation]["start"] == pytest.approx(expected, rel=1e-4)
+    for line, activation in zip(run.saved["f_ratios"].axes[0].lines, ("sigmoid", "tanh")):
+        errors = [100 * rows[activation][name]["error"] for name in ("0.25", "0.5", "1", "2")]
+        assert list(line.get_ydata()) == pytest.approx(errors)
+        assert list(line.get_xdata()) == [0.25, 0.5, 1, 2]

@@ -151,4 +151,4 @@ def test_what_a_stride_leaves_out_is_said(tmp_path, capsys):
     arguments = ["--part", "b", "--data", "sample", "--out", str(tmp_path)]
     assert l14.main([*arguments, "--kernel", "4", "--stride", "5"]) == 0
     printed = capsys.readouterr().out
-    assert "28 → 5 rows; the last 4 are left out" in printed
+    assert "28 → 5 rows; left out at the end: 4" in printed
