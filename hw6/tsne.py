@@ -51,7 +51,7 @@ def find_obstacle(features: Tensor) -> str:
         return "some features are not finite"
     distinct = len(features.unique(dim=0))
     if distinct <= PERPLEXITY:
-        return f"the {len(features):,} images have only {distinct} different features"
+        return f"it needs more than {PERPLEXITY} different feature vectors; found: {distinct}"
     largest = features.abs().max().item()
     if not 1e-15 < largest < 1e15:  # beyond, squared distances become 0 or infinite in float32
         return f"the largest feature is {largest:.0e}, which float32 cannot square"

@@ -1,4 +1,5 @@
-from bench.speed_figures import ROWS, draw_growth, draw_speed
+from bench.contenders import SIDE_BY_SIDE
+from bench.speed_figures import draw_growth, draw_speed
 from tests.bench.test_speed import results
 
 import pytest
@@ -12,7 +13,8 @@ def test_a_bar_per_row_of_the_table_with_its_range_and_seconds(results):
     assert [bar.get_width() for bar in axes.patches] == widths
     assert [round(bar.get_y() + bar.get_height() / 2) for bar in axes.patches] == list(range(9))
     assert [text.get_text() for text in axes.texts] == [
-        "  6.00 s → 2.00 s", "  6.00 s → 1.50 s", "  6.00 s → 0.50 s", *["  6.00 s → 2.00 s"] * 6
+        "  6.00 s → 2.00 s", "  6.00 s → 1.50 s", "  6.00 s → 0.50 s",
+        *["  6.00 s → 2.00 s", "  9.00 s → 3.00 s"] * 3
     ]  # fmt: skip
     assert [text.get_position() for text in axes.texts] == list(
         zip([4, 4, 13, 4, 4, 4, 4, 4, 4], range(9))
@@ -21,7 +23,10 @@ def test_a_bar_per_row_of_the_table_with_its_range_and_seconds(results):
     assert [list(ends) for ends in ranges] == [[2.5, 4], [2.5, 4], [2.5, 13], *[[2.5, 4]] * 6]
     (level,) = [line for line in axes.lines if line.get_linestyle() == "--"]
     assert list(level.get_xdata()) == [1, 1]  # as fast as the peer
-    assert [label.get_text() for label in axes.get_yticklabels()] == [row[0] for row in ROWS]
+    titles = ["k-means network", "k-means by hand", f"{SIDE_BY_SIDE} such runs at once: each"]
+    for title in ("CNN", "CNN, batch norm and dropout", "autoencoder"):
+        titles += [title, "the same, one thread"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == titles
     assert axes.get_ylim()[0] > axes.get_ylim()[1]  # the first row is on top
     assert axes.get_xlim()[1] == pytest.approx(1.3 * 13)
 

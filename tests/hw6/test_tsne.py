@@ -46,12 +46,12 @@ def with_entry(value: float) -> torch.Tensor:
 
 
 DEGENERATE = {
-    "all zero": (torch.zeros(200, 250), "only 1 different features"),
-    "constant": (torch.full((200, 250), 1.37), "only 1 different features"),
-    "two values": (make_features(2, 250).repeat(100, 1), "only 2 different features"),
-    "one differs": (torch.eye(200)[:, :1] + torch.ones(250), "only 2 different features"),
-    "30 values": (make_features(30, 250).repeat(7, 1), "only 30 different features"),
-    "too few images": (make_features(30, 250), "only 30 different features"),
+    "all zero": (torch.zeros(200, 250), "different feature vectors; found: 1"),
+    "constant": (torch.full((200, 250), 1.37), "different feature vectors; found: 1"),
+    "two values": (make_features(2, 250).repeat(100, 1), "different feature vectors; found: 2"),
+    "one differs": (torch.eye(200)[:, :1] + torch.ones(250), "different feature vectors; found: 2"),
+    "30 values": (make_features(30, 250).repeat(7, 1), "different feature vectors; found: 30"),
+    "too few images": (make_features(30, 250), "different feature vectors; found: 30"),
     "not a number": (with_entry(torch.nan), "not finite"),
     "infinite": (with_entry(torch.inf), "not finite"),
     "squares overflow": (1e30 * make_features(200, 250), "largest feature is 1e+30"),

@@ -63,6 +63,9 @@ def test_a_damaged_checkpoint_must_be_one_line_or_of_no_consequence(tmp_path, st
     starts.error = "Traceback\nmany lines\n"
     with pytest.raises(CheckFailed, match="not one line"):
         resume("three")
+    starts.error = "error: argument --out: out/b_model.pt is in the way\n"
+    with pytest.raises(CheckFailed, match="not one line with “error: argument --resume"):
+        resume("four")
 
 
 def test_a_damaged_sample_must_be_named(tmp_path, starts):

@@ -1,4 +1,5 @@
 import os
+from types import SimpleNamespace
 
 from bench.faults import disk
 from bench.faults.process import SAME, CheckFailed
@@ -13,13 +14,10 @@ def test_a_full_disk_is_one_line_and_loses_nothing(quick, tmp_path, size):
     assert SAME in disk.limit_file_size(tmp_path, quick, size)
 
 
-def test_a_folder_in_the_way_is_one_line(quick, tmp_path, monkeypatch):
-    monkeypatch.setattr(disk, "KMEANS", quick)
-    assert disk.put_in_the_way(tmp_path, "second.csv") == f"one line, status 2; {SAME}"
-
-
-def test_a_run_that_does_not_mind_is_noticed(quick, tmp_path, monkeypatch):
-    """A folder that can be written."""
-    monkeypatch.setattr(disk, "KMEANS", quick)
+@pytest.mark.parametrize("trial", [disk.forbid_writing, disk.put_in_the_way])
+def test_a_run_that_does_not_mind_is_noticed(tmp_path, monkeypatch, trial):
+    """A run that ends well where nothing can be written."""
+    process = SimpleNamespace(returncode=0, communicate=lambda timeout: ("done", ""))
+    monkeypatch.setattr(disk, "start", lambda *arguments, **options: process)
     with pytest.raises(CheckFailed, match="exit status 0, not 2"):
-        disk.forbid_writing(tmp_path, "open")
+        trial(tmp_path, "name")

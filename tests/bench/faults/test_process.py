@@ -62,3 +62,5 @@ def test_an_exit_status_and_the_message_are_checked():
     with pytest.raises(CheckFailed, match="not one line"):
         finish(start("raise SystemExit('another line')"), 1, "this line")
     finish(start("raise SystemExit('this line, and more')"), 1, "this line")
+    with pytest.raises(CheckFailed, match="not one line with “”, but 1"):
+        finish(start("import sys; sys.stderr.write('a warning')"))
