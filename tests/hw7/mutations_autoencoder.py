@@ -115,7 +115,7 @@ MUTATIONS = [
     (STUDY, "            scheduler.step()\n", "            pass\n"),
     (STUDY, 'if options["calibrated"] else', 'if options["adam"] else'),
     (STUDY, "args.batch_size, seed)", "args.batch_size, run.args.seed)"),
-    (STUDY, "SHOWN, run.args.seed)", "SHOWN, seed)"),
+    (STUDY, "SHOWN, run.args.seed)", "SHOWN, 0)"),
     (STUDY, "mnist.train.images, run.args.seed)", "mnist.test.images, run.args.seed)"),
     (STUDY, 'if not name.startswith("without_")', ""),
     (STUDY, 'base / means[source]["together"]', 'base / means[source]["handout"]'),
