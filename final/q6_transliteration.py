@@ -175,7 +175,7 @@ def part_words(run: Run) -> dict[str, Any]:
     paths = [folder / NETWORK for folder in (run.out, run.out.parent)]
     if path := next(filter(Path.exists, paths), None):
         try:
-            model.load_state_dict(torch.load(path, map_location=run.device, weights_only=True))
+            model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         except (RuntimeError, pickle.UnpicklingError) as error:
             raise UserError(f"{path} is no network of this script: remove it") from error
     else:
