@@ -69,28 +69,32 @@ def draw_hops(grid: Grid, hops: np.ndarray, gradients: Sequence[np.ndarray]) -> 
 
 
 def draw_attention(
-    grid: Grid, residuals: np.ndarray, alphas: np.ndarray, probabilities: np.ndarray
+    grid: Grid,
+    residuals: np.ndarray,
+    alphas: np.ndarray,
+    probabilities: np.ndarray,
+    center: int,
+    reach: float = 3.2,
 ) -> plots.Figure:
     """A panel for each graph: on the half of a line at v, how much v attends to the other end.
 
-    Black is what α has above an even share of v's attention; where there is no more, the line is
-    gray.
-
     Args:
         residuals: (n, N), p.u.
-        alphas: (n, N, N), averaged over the heads.
+        alphas: (n, N, N), of one head; a width of 8 points is 1.
         probabilities: (n,), of label 1, by the network.
+        center, reach: what is shown are the buses around this one, up to about so many hops.
     """
     places = place_nodes(grid.adjacency)
-    figure, panels = plots.subplots(1, len(alphas), (5.2 * len(alphas), 5.4))
-    even = 1 / grid.adjacency.sum(1)
+    figure, panels = plots.subplots(1, len(alphas), (4.6 * len(alphas), 4.4))
     span = abs(residuals).max()
     for axes, r, alpha, p in zip(panels, residuals, alphas, probabilities):
         draw_grid(axes, grid, places, f"P(a line is out) = {p:.3f}")
-        for v, to in np.argwhere(grid.adjacency & (alpha > even[:, None] + 0.1)):
+        for v, to in np.argwhere(grid.adjacency):
             half = np.stack((places[v], (places[v] + places[to]) / 2), 1)
-            axes.plot(*half, color="black", linewidth=8 * (alpha[v, to] - even[v]), zorder=2)
-        dots = axes.scatter(*places.T, c=r, s=36, cmap="coolwarm", vmin=-span, vmax=span,
-                            edgecolors="0.4", linewidths=0.5, zorder=3)  # fmt: skip
+            axes.plot(*half, color="black", linewidth=8 * alpha[v, to], solid_capstyle="butt")
+        dots = axes.scatter(*places.T, c=r, s=110, cmap="coolwarm", vmin=-span, vmax=span,
+                            edgecolors="0.4", zorder=3)  # fmt: skip
+        (x, y) = places[center]
+        axes.set(xlim=(x - reach, x + reach), ylim=(y - reach, y + reach))
     figure.colorbar(dots, ax=list(panels), label="residual of Kirchhoff's law (p.u.)")
     return figure

@@ -244,8 +244,8 @@ MUTATIONS += [
     (GRID, "abs(sizes) >= CLEAR", "sizes >= CLEAR"),
     # question 7: figures and parts
     (GRID_FIGURES, "(places[v] + places[to]) / 2", "places[to]"),
-    (GRID_FIGURES, "alpha > even[:, None] + 0.1", "alpha > even + 0.1"),
-    (GRID_FIGURES, "linewidth=8 * (alpha[v, to] - even[v])", "linewidth=8 * alpha[v, to]"),
+    (GRID_FIGURES, "linewidth=8 * alpha[v, to]", "linewidth=8 * alpha[to, v]"),
+    (GRID_FIGURES, "x + reach), ylim", "x + 2 * reach), ylim"),
     (GRID_FIGURES, "ring = hops == layers", "ring = hops <= layers"),
     (GRID_FIGURES, "np.where(g > 0, g, np.nan)", "np.where(g > 0, g, 1)"),
     (GRID_FIGURES, "pull = weights * d /", "pull = weights /"),

@@ -48,19 +48,28 @@ def test_hops_are_drawn_where_they_are():
         assert np.isnan(x).sum() == np.isnan(y).sum() == grid.adjacency.sum() / 2
 
 
-def test_attention_above_an_even_share_is_drawn_at_its_own_end():
+def test_attention_is_drawn_at_its_own_end():
     grid = load_grid(14)
-    even = grid.adjacency / grid.adjacency.sum(1, keepdims=True)
-    alpha = np.stack((even, even))
+    alpha = np.stack([grid.adjacency / grid.adjacency.sum(1, keepdims=True)] * 2)
     v, (first, *others) = 3, np.flatnonzero(grid.adjacency[3])
     alpha[1, v, first], alpha[1, v, others] = 0.8, 0.2 / len(others)
     residuals = np.zeros((2, 14))
     residuals[1, v] = -2
-    quiet, busy = draw_attention(grid, residuals, alpha, np.array([0.25, 0.9])).axes[:2]
-    assert len(quiet.lines) == 1  # the grid alone
-    (_, half), places = busy.lines, place_nodes(grid.adjacency)
-    np.testing.assert_allclose(half.get_xydata(), [places[v], (places[v] + places[first]) / 2])
-    assert half.get_linewidth() == pytest.approx(8 * (0.8 - 1 / grid.adjacency[v].sum()))
+    figure = draw_attention(grid, residuals, alpha, np.array([0.25, 0.9]), center=v, reach=3)
+    places = place_nodes(grid.adjacency)
+    for axes, expected in zip(figure.axes[:2], alpha):
+        widths = {}
+        for half in axes.lines[1:]:
+            start, end = half.get_xydata()
+            at = np.linalg.norm(places - start, axis=1).argmin()
+            to = np.linalg.norm(places - (2 * end - start), axis=1).argmin()
+            widths[at, to] = half.get_linewidth()
+        assert set(widths) == set(map(tuple, np.argwhere(grid.adjacency)))
+        for (at, to), width in widths.items():
+            assert width == pytest.approx(8 * expected[at, to])
+    busy = figure.axes[1]
     assert "0.900" in busy.get_title()
+    assert busy.get_xlim() == pytest.approx((places[v, 0] - 3, places[v, 0] + 3))
+    assert busy.get_ylim() == pytest.approx((places[v, 1] - 3, places[v, 1] + 3))
     assert busy.collections[0].get_clim() == (-2, 2)
     np.testing.assert_array_equal(busy.collections[0].get_array(), residuals[1])
