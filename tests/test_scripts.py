@@ -19,6 +19,8 @@ def start(folder: Path, script: list[str], *arguments: str, **options) -> subpro
     name, *others = script
     command = [sys.executable, ROOT / name, *others, *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    if os.name != "nt":  # Ctrl-C is heeded, even where the tests run behind a &
+        options.setdefault("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     environment = os.environ | {"PYTHONIOENCODING": "utf-8"} | options.pop("env", {})
     return subprocess.Popen(command, cwd=folder, env=environment, **pipes, **options)
 

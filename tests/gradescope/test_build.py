@@ -14,9 +14,9 @@ import pytest
 QUICK = {
     "gradient_descent": ["--part", "a"],
     "backprop": ["--part", "d", "--epochs", "1"],
-    "cnn": ["--epochs", "1", "--batch-size", "300"],
+    "cnn": ["--epochs", "1", "--batch-size", "500"],
     "kmeans": ["--part", "b", "--epochs", "2"],
-    "autoencoder": ["--part", "c", "--epochs", "1", "--batch-size", "300"],
+    "autoencoder": ["--part", "c", "--epochs", "1", "--batch-size", "500"],
 }
 LINES = {"gradient_descent": 275, "backprop": 620, "cnn": 475, "kmeans": 605, "autoencoder": 785}
 HOMEWORK = {question: homework for homework, all_of in QUESTIONS.items() for question in all_of}
