@@ -280,13 +280,18 @@ def test_without_an_error_there_is_no_figure_of_errors(sample):
     assert cnn.show_top_errors(None, logits, sample.test.labels) == []
 
 
-def test_without_scikit_learn_the_script_goes_on(tmp_path, few, saved, monkeypatch):
+def test_without_scikit_learn_the_script_trains_as_ever(tmp_path, few, saved, monkeypatch):
     monkeypatch.setattr("common.data.load_mnist", lambda data, device: few)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert cnn.main(["--data", "sample", "--epochs", "1", "--out", str(tmp_path)]) == 0
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["results"]["network"]["tsne"] is None
     assert "confusion" in saved and "tsne" not in saved
+    torch.manual_seed(0)
+    (row,) = train(CNN(), few, 1, 64, 0.1, seed=0)  # the handout's settings are the defaults
+    for name, value in row.items():
+        if name != "epoch":
+            assert summary["results"]["network"][name] == pytest.approx([value], rel=1e-5)
 
 
 def test_a_network_that_died_in_training_ends_in_a_summary(tmp_path, saved, monkeypatch, capsys):
