@@ -44,6 +44,12 @@ def load_mutations() -> tuple[list[tuple[str, str, str]], dict[str, str]]:
 MUTATIONS, TESTS = load_mutations()
 
 
+def find_test(file: str) -> str:
+    """The module with the tests of `file`."""
+    own = f"tests/{Path(file).parent.as_posix()}/test_{Path(file).stem}.py"
+    return TESTS.get(file, own)
+
+
 def passes(file: str, source: str) -> bool:
     """Whether the tests of `file` pass in a copy of the project where it holds `source`."""
     with tempfile.TemporaryDirectory() as folder:
@@ -53,8 +59,7 @@ def passes(file: str, source: str) -> bool:
             ignore = shutil.ignore_patterns("results", "__pycache__")
             shutil.copytree(ROOT / name, copy / name, ignore=ignore)
         (copy / file).write_text(source, encoding="utf-8")
-        own = f"tests/{Path(file).parent.as_posix()}/test_{Path(file).stem}.py"
-        test = TESTS.get(file, own)
+        test = find_test(file)
         process = CONTEXT.Process(target=run_tests, args=(folder, test))
         process.start()
         process.join()

@@ -70,8 +70,8 @@ MUTATIONS = [
     (MIXTURE, "fit_mixture(codes, GAUSSIANS,", "fit_mixture(codes, 1,"),
     (MIXTURE, "    model.eval()\n    generator", "    generator"),
     (MIXTURE, "with torch.no_grad(), use_seed(seed, images.device):", "with torch.no_grad():"),
-    (MIXTURE, "        torch.manual_seed(seed)\n", ""),
-    (MIXTURE, "([device], device.type)", '([], "cuda")'),
+    (MIXTURE, "    torch.manual_seed(seed)\n", ""),
+    (MIXTURE, "which = [device] if", "which = [] if"),
     (MIXTURE, "        torch.set_rng_state(states[0])\n", "        pass\n"),
     (MIXTURE, "own.set_rng_state(states[1], *which)", "pass"),
     # how good digits are
