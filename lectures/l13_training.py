@@ -73,7 +73,8 @@ def measure_layers(activation: str, gain: float, x: Tensor, seed: int) -> tuple[
     generator, layers = torch.Generator().manual_seed(seed), []
     for _ in range(DEPTH):
         weights = torch.randn(200, x.shape[1], generator=generator) * (gain / x.shape[1]) ** 0.5
-        x = ACTIVATIONS[activation]()(x @ weights.to(x).requires_grad_().T)  # (N, 200)
+        weights = weights.to(x).requires_grad_()  # so that autograd remembers the layers
+        x = ACTIVATIONS[activation]()(x @ weights.T)  # (N, 200)
         layers.append(x)
     top = torch.randn(x.shape, generator=generator).to(x)
     gradients = torch.autograd.grad(x, layers, top)
