@@ -1,12 +1,13 @@
 """Final Q6: Arabic names in Latin letters, written back in Arabic script.
 
-    python final/q6_transliteration.py                        everything, MINUTES
+    python final/q6_transliteration.py                        everything, 14 minutes of one core
     python final/q6_transliteration.py --part b               the exam's plain RNN alone
     python final/q6_transliteration.py --word sharif karima   these words
 
 (a) which kind of sequence model, and why; (b) the diagram, drawn from the model, and the exam's
 plain RNN on real names; then a GRU of the same form, and attention as the outlook. The equations
-are in final/seq2seq.py, data and scores in final/name_pairs.py. What to expect: EXPECT.
+are in final/seq2seq.py, data and scores in final/name_pairs.py. What to expect: of the letters of
+unseen words the RNN gets 26 % wrong, the GRU 16 %, attention 15 %, which has half the words exact.
 Figures and summary.json go to results/final/q6_transliteration/; final/README.md explains them.
 """
 
