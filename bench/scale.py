@@ -18,6 +18,7 @@ from common.data import Batches, Split
 from common.loop import fit
 from common.run import Run, UserError, run_parts
 from common.runtime.parallel import ALONE, Processes
+from common.runtime.rng import derive_seed
 from common.runtime.shards import ShardedBatches, train_together
 from hw7.autoencoder import Autoencoder, negative_elbo, squared_code_norm
 from hw7.clustering import initial_centers
@@ -132,7 +133,7 @@ def compare_autoencoder(run: Run) -> dict[str, Any]:
 
 def train_autoencoder(run: Run, seed: int, processes: Processes) -> dict[str, list[float]]:
     """The losses by epoch, and the seconds of each."""
-    torch.manual_seed(processes.own_seed(seed))
+    torch.manual_seed(derive_seed(seed, processes.rank))
     model = run.place(Autoencoder())
     optimizer = torch.optim.SGD(model.parameters(), lr=run.args.lr)
     train = make_batches(run.mnist.train, run.args.batch_size, seed, processes)

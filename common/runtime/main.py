@@ -87,10 +87,12 @@ def run_selected_parts(run: Session, parts: Parts, needs: str) -> None:
         run.part = part
         print(f"\npart {part}: {parts[part].__doc__.splitlines()[0]}", flush=True)
         if needs != "numpy":
+            from common.runtime.rng import derive_seed
+
             import torch
 
             # per part: the same numbers alone as among the others
-            torch.manual_seed(run.processes.own_seed(run.args.seed))
+            torch.manual_seed(derive_seed(run.args.seed, run.processes.rank))
         started = time.perf_counter()
         run.results[part] = parts[part](run)
         run.seconds[part] = round(time.perf_counter() - started, 2)

@@ -12,12 +12,9 @@ import os
 import signal
 import sys
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from common.runtime.errors import UserError
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 TIMEOUT = timedelta(minutes=10)  # until a process that does not answer counts as lost
 
@@ -85,15 +82,6 @@ class Processes:
                     return
         print(line, file=sys.stderr)
 
-    def own_seed(self, seed: int) -> int:
-        """A seed of this process's own: its dropout and its noise are not the others'."""
-        if self.rank == 0:
-            return seed
-        import torch
-
-        generator = torch.Generator("cpu").manual_seed(seed)
-        return int(torch.randint(2**32, (self.rank,), generator=generator)[-1])
-
     def shard(self, whole: Any) -> Any:
         """This process's part of a batch's index, or of a list of jobs; may be empty."""
         return whole[self.rank :: self.world] if self.world > 1 else whole
@@ -111,7 +99,7 @@ class Processes:
             raise self.peer_lost() from error
         return values
 
-    def all_reduce(self, tensor: "Tensor") -> "Tensor":
+    def all_reduce(self, tensor: Any) -> Any:
         """The sum of all processes' tensors, in place; the same in each, bit for bit."""
         import torch.distributed as dist
 

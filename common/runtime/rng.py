@@ -1,10 +1,18 @@
-"""The state of torch's random generators, on every device that has one."""
+"""torch's random generators: their state, on every device that has one, and each process's seed."""
 
 import contextlib
 from collections.abc import Iterator
 from typing import Any
 
 import torch
+
+
+def derive_seed(seed: int, rank: int) -> int:
+    """A process's seed: its dropout and its noise are not the others'. Process 0 has `seed`."""
+    if rank == 0:
+        return seed
+    generator = torch.Generator("cpu").manual_seed(seed)
+    return int(torch.randint(2**32, (rank,), generator=generator)[-1])
 
 
 def random_state() -> dict[str, Any]:

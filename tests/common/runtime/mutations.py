@@ -11,17 +11,14 @@ TESTS = {
     SESSION: "tests/common/test_run.py",
     MAIN: "tests/common/test_run.py",
     SHARDS: "tests/common/runtime/test_parallel.py",
+    RNG: "tests/common/runtime/test_parallel.py",
 }
 
 MUTATIONS = [
     # several processes
     (PARALLEL, "whole[self.rank :: self.world] if", "whole[: len(whole) // self.world] if"),
-    (
-        PARALLEL,
-        "if self.rank == 0:\n            return seed",
-        "if True:\n            return seed",
-    ),
-    (PARALLEL, "(2**32, (self.rank,), generator=generator)[-1]", "(2**32, (9,))[0]"),
+    (RNG, "if rank == 0:\n        return seed", "if True:\n        return seed"),
+    (RNG, "(2**32, (rank,), generator=generator)[-1]", "(2**32, (9,))[0]"),
     (
         PARALLEL,
         "        if self.rank:\n            self.silence",
@@ -51,7 +48,7 @@ MUTATIONS = [
     (SHARDS, "        if self.model is not None:\n", "        if False:\n"),
     (SHARDS, "copy_(piece.view_as(tensor))", "copy_(piece.sort()[0].view_as(tensor))"),
     # a run
-    (MAIN, "torch.manual_seed(run.processes.own_seed(run.args.seed))", "pass"),
+    (MAIN, "torch.manual_seed(derive_seed(run.args.seed, run.processes.rank))", "pass"),
     (MAIN, "        run.write_summary()\n", ""),
     (SESSION, "if settings != self.settings:", "if False:"),
     (MAIN, "if not finished:", "if not run.results:"),

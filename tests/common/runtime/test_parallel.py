@@ -14,6 +14,7 @@ from common.data import Batches, Split, load_mnist
 from common.loop import fit, test_loop, train_loop
 from common.run import Run, UserError, run_parts
 from common.runtime.parallel import ALONE, Processes, from_environment
+from common.runtime.rng import derive_seed
 from common.runtime.shards import ShardedBatches, average_statistics, train_together
 from hw7.clustering import digit_images
 from hw7.kmeans import ArgmaxKMeans, KMeans, mean_over_pixels
@@ -110,7 +111,7 @@ def regular() -> nn.Module:
 
 def trained(processes: Processes) -> dict[str, Any]:
     """Two epochs of a network with batch norm and dropout, begun differently in each process."""
-    torch.manual_seed(processes.own_seed(0))
+    torch.manual_seed(derive_seed(0, processes.rank))
     model, sample = regular(), load_mnist("sample")
     model[2].running_mean += processes.rank
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
@@ -156,7 +157,7 @@ CASES = {
     "again": trained,
     "averaged": averaged,
     "refused": refused,
-    "seed": lambda p: p.own_seed(3),
+    "seed": lambda p: derive_seed(3, p.rank),
 }
 
 
