@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from common.plots import Figure
 from common.runtime.canvas import render_png
+from common.runtime.cli import whole_number
 from common.runtime.errors import UserError
 from common.runtime.main import run_session
+from common.runtime.notebook import choose_arguments, display_figure
 from common.runtime.progress import progress
 from common.runtime.session import Session
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:  # torch takes seconds, and a script of NumPy does without
     from torch.optim import Optimizer
     from torch.optim.lr_scheduler import LRScheduler
 
-__all__ = ["Run", "UserError", "progress", "run_parts"]
+__all__ = ["Run", "UserError", "choose_arguments", "progress", "run_parts", "whole_number"]
 
 
 class Run(Session):
@@ -101,8 +103,11 @@ class Run(Session):
         return self.share_out(function, list(jobs))
 
     def save(self, name: str, figure: Figure) -> None:
-        """Write a figure as out/NAME.png."""
-        self.write(f"{name}.png", render_png(figure))
+        """Write a figure as out/NAME.png; in a notebook it also appears under the cell."""
+        png = render_png(figure)
+        self.write(f"{name}.png", png)
+        if self.processes.rank == 0:
+            display_figure(png)
         if self.args.show:
             self.figures.append(figure)
 

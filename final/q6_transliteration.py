@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ li
 
 from common import ROOT
 from common.loop import NonFiniteLoss
-from common.run import Run, UserError, progress, run_parts
+from common.run import Run, UserError, choose_arguments, progress, run_parts
 from final.name_pairs import Batches, Pair, load_pairs, score, split_pairs, transliterate
 from final.q6_figures import plot_attention, plot_diagram, plot_errors, plot_lengths
 from final.seq2seq import PAD, Seq2Seq, letter_loss, teacher_forcing
@@ -193,7 +193,7 @@ PARTS = {"a": part_a, "b": part_b, "gru": part_gru, "attention": part_attention}
 
 
 def main(argv: list[str] | None = None) -> int:
-    argv = sys.argv[1:] if argv is None else argv
+    argv = choose_arguments(argv)
     options = {"--word": {"nargs": "+", "help": "write these words in Arabic letters, no more"}}
     script, parts = "final/q6_transliteration", PARTS
     if any(argument.partition("=")[0] == "--word" for argument in argv):

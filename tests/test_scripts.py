@@ -1,5 +1,7 @@
 """The scripts as a user runs them: a process of its own, from another folder, nothing installed."""
 
+import importlib
+import io
 import json
 import os
 import signal
@@ -95,6 +97,38 @@ def test_ctrl_c_while_torch_is_imported_ends_without_a_traceback(tmp_path):
     run.send_signal(signal.SIGINT)
     assert run.communicate()[1] == ""
     assert run.returncode == -signal.SIGINT
+
+
+MODULES = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for path in ROOT.glob("*/*.py")
+    if path.parent.name in ("hw5", "hw6", "hw7", "final", "lectures")
+    and "run_parts(" in path.read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437", "gbk"])
+def test_every_script_s_help_can_be_printed(encoding, monkeypatch):
+    assert len(MODULES) > 20
+    for name in MODULES:
+        content = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(content, encoding))
+        with pytest.raises(SystemExit) as end:
+            importlib.import_module(name).main(["--help"])
+        assert end.value.code == 0
+        text = content.getvalue().decode(encoding)
+        assert text.startswith(f"usage: {name.split('.')[1]}.py ") and "--resume" in text
+
+
+C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": ""}
+
+
+def test_in_the_c_locale_every_sign_and_every_path_will_do(tmp_path):
+    run = start(tmp_path, ["hw5/backprop.py"], "--part", "a", "--out", "η₁", env=C_LOCALE)
+    output, error = run.communicate()
+    assert (run.returncode, error) == (0, "")
+    assert "part a" in output and "written to " in output
+    assert (tmp_path / "η₁" / "a_phi.png").exists()
 
 
 def test_another_package_called_common_is_not_taken_for_the_project_s(tmp_path):

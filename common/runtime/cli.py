@@ -42,10 +42,10 @@ def make_parser(
         devices = ["auto", "cpu", "cuda", "mps"]
         add("--device", choices=devices, default="auto", help="default: CUDA, then MPS, then CPU")
     if needs == "mnist":
-        add("--data", help='folder of MNIST, or "sample" (default: data/)')
+        add("--data", type=folder, help='folder of MNIST, or "sample" (default: data/)')
     for flag, keywords in options.items():
         add(flag, **keywords)
-    add("--out", help=f"output folder (default: results/ and the script: {program})")
+    add("--out", type=folder, help=f"output folder (default: results/ and the script: {program})")
     add("--show", action="store_true", help="show the figures in windows at the end")
     add("--resume", action="store_true", help="keep what an earlier run in --out has finished")
     return parser
@@ -68,6 +68,12 @@ def seed(text: str) -> int:
 
 def learning_rate(text: str) -> float:
     return parse_number(text, float, lambda x: x > 0 and math.isfinite(x), "a number above 0")
+
+
+def folder(text: str) -> str:
+    if not text or "\0" in text:  # as where a variable of the shell is not set
+        raise argparse.ArgumentTypeError(f"came {text!r}, allowed is a folder's name")
+    return text
 
 
 def parse_number(text: str, kind: type, is_allowed: Callable[[Any], bool], what: str) -> Any:

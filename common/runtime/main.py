@@ -12,9 +12,12 @@ from common.runtime import canvas
 from common.runtime.cli import make_parser
 from common.runtime.errors import UserError
 from common.runtime.files import lock_folder
+from common.runtime.notebook import choose_arguments
 from common.runtime.parallel import ALONE, PeerLost, Processes, from_environment
-from common.runtime.session import Session
+from common.runtime.session import Session, replace_non_finite
 from common.runtime.signals import interruptible, survive_closed_output
+
+import numpy as np
 
 Parts = Mapping[str, Callable[[Any], dict[str, Any]]]
 
@@ -44,11 +47,12 @@ def run_session(
         parser = make_parser(program, description, parts, needs, options or {}, defaults)
         run = make_run(script, parse_args(parser, argv, processes), processes)
         alone = contextlib.nullcontext() if processes.rank else lock_folder(run.out, "--out")
-        with alone, canvas.own_style(), prepare_torch(needs, threads):
+        with alone, usual_errors(), canvas.own_style(), prepare_torch(needs, threads):
             if run.args.resume:
                 run.load_earlier_results()
             run_selected_parts(run, parts, needs)
-            print(f"\nwritten to {run.out}:", *run.written, sep="\n  ")
+            written = sorted(run.written, key=lambda name: name == "summary.json")  # it comes last
+            print(f"\nwritten to {run.out}:", *written, sep="\n  ")
             canvas.show(run.figures)
     except UserError as error:
         processes.report_once(f"{program}: error: {error}")
@@ -63,6 +67,11 @@ def run_session(
         processes.silence.close()  # a traceback is heard
     processes.leave()
     return 0
+
+
+def usual_errors() -> contextlib.AbstractContextManager:
+    """NumPy warns of what is no number, whatever was set in this process before."""
+    return np.errstate(all="warn", under="ignore")
 
 
 @contextlib.contextmanager
@@ -85,7 +94,7 @@ def run_selected_parts(run: Session, parts: Parts, needs: str) -> None:
             print(f"\npart {part}: finished in an earlier run")
             continue
         run.part = part
-        print(f"\npart {part}: {parts[part].__doc__.splitlines()[0]}", flush=True)
+        print(f"\npart {part}{announce(parts[part])}", flush=True)
         if needs != "numpy":
             from common.runtime.rng import derive_seed
 
@@ -94,9 +103,25 @@ def run_selected_parts(run: Session, parts: Parts, needs: str) -> None:
             # per part: the same numbers alone as among the others
             torch.manual_seed(derive_seed(run.args.seed, run.processes.rank))
         started = time.perf_counter()
-        run.results[part] = parts[part](run)
+        run.results[part] = keep_finite(part, parts[part](run))
+        run.trained = []
         run.seconds[part] = round(time.perf_counter() - started, 2)
         run.write_summary()
+
+
+def keep_finite(part: str, results: dict[str, Any]) -> dict[str, Any]:
+    """The results as summary.json can hold them; a line names what is left out."""
+    replaced: list[str] = []
+    results = replace_non_finite(results, part, replaced)
+    if replaced:
+        names = ", ".join(replaced[:3]) + ", …" * (len(replaced) > 3)
+        print(f"  not finite, so null in summary.json: {names} ({len(replaced)} in all)")
+    return results
+
+
+def announce(part: Callable[[Any], dict[str, Any]]) -> str:
+    """The first line of its docstring, after a colon; nothing where Python -OO has removed it."""
+    return f": {part.__doc__.splitlines()[0]}" if part.__doc__ else ""
 
 
 def parse_args(
@@ -106,7 +131,7 @@ def parse_args(
     message = io.StringIO()
     try:
         with contextlib.redirect_stderr(message):
-            args = parser.parse_args(argv)
+            args = parser.parse_args(choose_arguments(argv))
     except SystemExit:
         if message.getvalue():
             processes.report_once(message.getvalue().rstrip())

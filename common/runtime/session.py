@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ class Session:
 
     Attributes:
         part: that is being worked on.
+        trained: the epochs' rows of each training in it so far.
         written: names of the files written so far.
         figures: that --show shows at the end.
     """
@@ -29,6 +31,7 @@ class Session:
         self.device = choose_device(args.device, processes) if "device" in args else None
         self.part: str | None = None
         self.results: dict[str, Any] = {}
+        self.trained: list[list[dict[str, Any]]] = []
         self.seconds: dict[str, float] = {}
         self.written: list[str] = []
         self.figures: list[canvas.Figure] = []
@@ -81,7 +84,9 @@ class Session:
     def train_and_keep(self, *arguments: Any) -> list[dict[str, Any]]:
         from common.runtime.checkpoint import train_and_keep
 
-        return train_and_keep(self, *arguments)
+        self.trained.append(train_and_keep(self, *arguments))
+        self.write_summary()  # before what is made of it, which may fail
+        return self.trained[-1]
 
     def share_out(self, function: Callable[[Any], Any], jobs: list[Any]) -> list[Any]:
         """The jobs' results in their order; each process does its share of them."""
@@ -113,6 +118,8 @@ class Session:
             "environment": describe_environment(self.device) | {"seconds": self.seconds},
             "results": self.results,
         }
+        if self.trained:
+            summary["unfinished"] = {self.part: replace_non_finite(self.trained, "", [])}
         text = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         self.write_output("summary.json", text.encode())
 
@@ -134,3 +141,19 @@ class Session:
         if settings != self.settings:
             raise UserError(f"argument --resume: {path} is of a run with {settings}, and this one "
                             f"has {self.settings}; name the same, or another --out")  # fmt: skip
+
+
+def replace_non_finite(value: Any, name: str, replaced: list[str]) -> Any:
+    """The value with None for each infinite number or NaN, which JSON does not have.
+
+    Args:
+        name: of the value, as "a/loss"; `replaced` collects the names of what was replaced.
+    """
+    if isinstance(value, Mapping):
+        return {k: replace_non_finite(each, f"{name}/{k}", replaced) for k, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [replace_non_finite(v, f"{name}/{i}", replaced) for i, v in enumerate(value)]
+    if isinstance(value, float) and not math.isfinite(value):
+        replaced.append(name)
+        return None
+    return value

@@ -31,6 +31,7 @@ MUTATIONS = [
     (RUN, "test or self.mnist.test, shuffle=False", "train or self.mnist.train, shuffle=False"),
     (RUN, "epochs = epochs or self.args.epochs", "epochs = self.args.epochs"),
     (RUN, "            self.figures.append(figure)", "            pass"),
+    (RUN, "            display_figure(png)", "            pass"),
     (LAYERS, "draws.random_(-(2**63), None)", "draws.random_()"),
     (LAYERS, "round(self.p * 2**16)", "round((1 - self.p) * 2**16)"),
     (LAYERS, "lanes.ge_(dropped - 2**15)", "lanes.ge_(dropped)"),

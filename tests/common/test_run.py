@@ -1,12 +1,19 @@
+import contextlib
+import gc
 import json
 import os
+import signal
 import subprocess
 import sys
+import weakref
 
 from common import plots
+from common.data import load_mnist
 from common.run import Run, UserError, run_parts
 from common.runtime.device import choose_device
 
+import matplotlib
+import numpy as np
 import pytest
 import torch
 
@@ -88,6 +95,13 @@ def test_only_the_part_asked_for(start, summary):
         (["--part", "z"], "argument --part: invalid choice: 'z' (choose from"),
         (["--device", "tpu"], "argument --device: invalid choice: 'tpu' (choose from"),
         (["--epoch", "3"], "unrecognized arguments: --epoch 3"),
+        (["--data", ""], "argument --data: came '', allowed is a folder's name"),
+        (["--data", "a\0b"], r"argument --data: came 'a\x00b', allowed is a folder's name"),
+        (["--data", __file__], f"--data: came {__file__}, which is a file; allowed is a folder"),
+        (["--out", ""], "argument --out: came '', allowed is a folder's name"),
+        (["--out", "n" * 300], "cannot be written (File name too long): name another folder"),
+        (["--out", __file__], "cannot be written (File exists): name another folder"),
+        (["--out", f"{__file__}/out"], "cannot be written (Not a directory): name another folder"),
     ],
 )
 def test_a_user_s_mistake_is_one_line_and_status_2(start, tmp_path, capsys, arguments, told):
@@ -161,6 +175,14 @@ def test_an_unwritable_output_folder_is_told_before_the_work(start, tmp_path, ca
     assert "argument --out" in error and "cannot be written" in error and error.count("\n") == 1
 
 
+def test_a_link_in_a_circle_as_output_folder_is_one_line(start, tmp_path, capsys):
+    (tmp_path / "out").symlink_to("back")
+    (tmp_path / "back").symlink_to("out")
+    assert start({"a": draw}) == 2
+    error = capsys.readouterr().err
+    assert "argument --out" in error and "name another folder" in error and error.count("\n") == 1
+
+
 def test_show_without_a_screen_is_told_before_the_work(start, capsys, monkeypatch):
     monkeypatch.setattr("matplotlib.get_backend", lambda: "agg")
     assert start({"a": lambda run: pytest.fail("trained in vain")}, "--show") == 2
@@ -168,7 +190,6 @@ def test_show_without_a_screen_is_told_before_the_work(start, capsys, monkeypatc
 
 
 def test_show_opens_a_window_for_each_figure(start, monkeypatch, capsys):
-    import matplotlib
     import matplotlib.pyplot as plt
 
     shown = []
@@ -206,6 +227,13 @@ def test_the_door_alone_is_one_line_each(start, sample):
     assert len(found) == 5 and all(found.values()), found
 
 
+def test_a_notebook_is_given_each_figure(start, tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr("common.run.display_figure", shown.append)
+    assert start({"a": draw}) == 0
+    assert shown == [(tmp_path / "out" / "figure.png").read_bytes()]
+
+
 def test_a_script_s_own_options_are_settings(start, tmp_path, summary):
     parts = {"a": lambda run: {"word": run.args.word}}
     parts["a"].__doc__ = "a word"
@@ -220,38 +248,155 @@ def test_a_script_s_own_options_are_settings(start, tmp_path, summary):
         run_parts("hw0/trial", "", parts, [*argv, "--data", "sample"], needs="torch")
 
 
-def test_main_leaves_the_process_as_it_found_it(start):
-    """A notebook or a test runs several scripts in one process."""
-    import matplotlib
+def learn(run: Run) -> dict:
+    """trains, and meets numbers that are next to nothing"""
+    model = run.place(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10)))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    test = run.mnist.test
+    rows = run.fit(model, torch.nn.functional.cross_entropy, optimizer, {}, train=test, epochs=1)
+    run.save("figure", plots.new_figure())
+    small, drawn = np.exp([-1e4]).tolist(), torch.rand(1).item()
+    return {"loss": rows[0]["train_loss"], "small": small, "drawn": drawn}
+
+
+@contextlib.contextmanager
+def set_for_a_while(setter, value, before):
+    setter(value)
+    try:
+        yield
+    finally:
+        setter(before)
+
+
+SURROUNDINGS = {
+    "as usual": contextlib.nullcontext,
+    "without gradients": torch.no_grad,
+    "inference": torch.inference_mode,
+    "bfloat16 where possible": lambda: torch.autocast("cpu"),
+    "float64": lambda: set_for_a_while(torch.set_default_dtype, torch.float64, torch.float32),
+    "on no device": lambda: torch.device("meta"),
+    "deterministic": lambda: set_for_a_while(torch.use_deterministic_algorithms, True, False),
+    "NumPy raises": lambda: np.errstate(all="raise"),
+    "a user's style": lambda: matplotlib.rc_context({"image.origin": "lower"}),
+}
+
+
+def read_state() -> list:
+    """What a run might leave behind in its process."""
+    return [
+        torch.get_rng_state().tolist(),
+        np.random.get_state()[1].tolist(),
+        torch.get_num_threads(),
+        torch.get_default_dtype(),
+        torch.empty(0).device,
+        torch.is_grad_enabled(),
+        torch.is_inference_mode_enabled(),
+        (torch.ones(1, 1) @ torch.ones(1, 1)).dtype,  # another one under autocast
+        torch.are_deterministic_algorithms_enabled(),
+        np.geterr(),
+        dict(matplotlib.rcParams),
+        dict(os.environ),
+        sys.stdout,
+        sys.stderr,
+        sys.unraisablehook,
+        [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)],
+    ]
+
+
+@pytest.mark.parametrize("surroundings", SURROUNDINGS)
+def test_what_was_set_before_changes_nothing_and_stays(start, summary, surroundings):
+    """A notebook or a test runs several scripts, and others' code, in one process."""
+    torch.manual_seed(5)
+    with SURROUNDINGS[surroundings]():
+        before = read_state()
+        assert start({"a": learn}) == 0
+        assert read_state() == before
+    results = summary()["results"]["a"]
+    torch.manual_seed(0)
+    model = torch.nn.Linear(784, 10)
+    drawn = torch.rand(1).item()
+    x, y = load_mnist("sample").test
+    expected = 0.0
+    order = torch.randperm(200, generator=torch.Generator().manual_seed(0))
+    for index in order.split(64):
+        loss = torch.nn.functional.cross_entropy(model(x.flatten(1)[index]), y[index])
+        expected += len(index) / 200 * loss.item()
+        loss.backward()
+        for parameter in model.parameters():
+            parameter.data -= 0.1 * parameter.grad
+            parameter.grad = None
+    loss = pytest.approx(expected, rel=1e-5)
+    assert results == {"loss": loss, "small": [0], "drawn": drawn}
+
+
+def test_nothing_of_a_run_is_left_in_memory(start):
+    kept = []
 
     def part(run: Run) -> dict:
-        """sets what a script may set"""
-        torch.rand(3)
-        run.save("figure", plots.new_figure())
-        return {"threads": torch.get_num_threads()}
+        """a run that is watched"""
+        learn(run)
+        kept.extend(map(weakref.ref, [run, run.mnist.train.images, run.mnist.test.images]))
+        return {}
 
-    torch.manual_seed(5)
-    with matplotlib.rc_context({"image.origin": "lower"}):
-        before = torch.get_rng_state(), torch.get_num_threads(), dict(matplotlib.rcParams)
-        assert start({"a": part}) == 0
-        assert torch.equal(before[0], torch.get_rng_state())
-        assert before[1:] == (torch.get_num_threads(), dict(matplotlib.rcParams))
+    assert start({"a": part}) == 0
+    gc.collect()
+    assert [each() for each in kept] == [None] * 3
+
+
+def test_numbers_that_json_does_not_have_are_null_and_named(start, summary, capsys):
+    def part(run: Run) -> dict:
+        """a mean of nothing"""
+        return {"mean": float("nan"), "rows": [1, {"far": -float("inf")}], "word": "nan"}
+
+    assert start({"a": part}) == 0
+    assert summary()["results"] == {"a": {"mean": None, "rows": [1, {"far": None}], "word": "nan"}}
+    told = "  not finite, so null in summary.json: a/mean, a/rows/1/far (2 in all)\n"
+    assert told in capsys.readouterr().out
+
+
+def test_what_training_gave_is_kept_before_it_is_analyzed(start, summary):
+    def part(run: Run) -> dict:
+        """an analysis that fails"""
+        learn(run)
+        raise RuntimeError("no analysis")
+
+    with pytest.raises(RuntimeError, match="no analysis"):
+        start({"a": draw, "b": part})
+    assert summary()["results"].keys() == {"a"}
+    ((row,),) = summary()["unfinished"]["b"]
+    assert row["epoch"] == 1 and row["train_loss"] > 0
+    assert start({"a": draw, "b": learn}, "--resume") == 0
+    assert "unfinished" not in summary()
+
+
+def test_without_docstrings_a_part_runs_as_well(start, capsys):
+    """Python -OO removes them."""
+    assert start({"a": lambda run: {}}) == 0
+    assert "\npart a\n" in capsys.readouterr().out
+
+
+STYLES = [
+    {"image.origin": "lower", "savefig.transparent": True, "font.size": 30},
+    {"text.usetex": True, "savefig.format": "pdf", "savefig.bbox": "tight", "savefig.dpi": 7},
+    {"font.family": "No Such Font", "figure.dpi": 30, "figure.autolayout": True},
+    {"text.parse_math": False, "axes.prop_cycle": matplotlib.cycler(color=["red"])},
+]
 
 
 def test_a_user_s_style_does_not_change_a_figure(start, tmp_path):
-    import matplotlib
-
     def part(run: Run) -> dict:
-        """an image"""
-        run.save("figure", plots.image_grid(torch.rand(4, 784), 2, title="four"))
+        """an image and a curve"""
+        figure = plots.image_grid((torch.arange(3136) / 3136).view(4, -1), 2, title="$x_1$ of four")
+        figure.axes[3].plot([-1, 2])
+        run.save("figure", figure)
         return {}
 
     contents = []
-    for style in ({}, {"image.origin": "lower", "savefig.transparent": True, "font.size": 30}):
+    for style in ({}, *STYLES):
         with matplotlib.rc_context(style):
             assert start({"a": part}) == 0
         contents.append((tmp_path / "out" / "figure.png").read_bytes())
-    assert contents[0] == contents[1]
+    assert all(content == contents[0] for content in contents)
 
 
 @pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "nonsense"])

@@ -5,11 +5,13 @@ SESSION, MAIN = "common/runtime/session.py", "common/runtime/main.py"
 CHECKPOINT = "common/runtime/checkpoint.py"
 FETCH, SOURCES = "common/runtime/fetch.py", "common/runtime/sources.py"
 FILES, SIGNALS = "common/runtime/files.py", "common/runtime/signals.py"
+NOTEBOOK, CLI = "common/runtime/notebook.py", "common/runtime/cli.py"
 CPU, DEVICE, RNG = "common/runtime/cpu.py", "common/runtime/device.py", "common/runtime/rng.py"
 
 TESTS = {
     SESSION: "tests/common/test_run.py",
     MAIN: "tests/common/test_run.py",
+    CLI: "tests/common/test_run.py",
     SHARDS: "tests/common/runtime/test_parallel.py",
     RNG: "tests/common/runtime/test_parallel.py",
 }
@@ -52,7 +54,19 @@ MUTATIONS = [
     (MAIN, "        run.write_summary()\n", ""),
     (SESSION, "if settings != self.settings:", "if False:"),
     (MAIN, "if not finished:", "if not run.results:"),
-    (MAIN, "with alone, canvas.own_style(), prepare", "with alone, prepare"),
+    (MAIN, "canvas.own_style(), prepare", "prepare"),
+    (MAIN, "with alone, usual_errors(), ", "with alone, "),
+    (MAIN, "if part.__doc__ else", "if True else"),
+    (MAIN, "        run.trained = []\n", ""),
+    (SESSION, "        self.write_summary()  # before what is made of it, which may fail\n", ""),
+    (SESSION, "not math.isfinite(value)", "False"),
+    (SESSION, "replaced.append(name)", "replaced.append('')"),
+    (CLI, "if not text or", "if"),
+    (CLI, r'or "\0" in text', ""),
+    (NOTEBOOK, "is not None and not hasattr", "is not None and hasattr"),
+    (NOTEBOOK, 'if hasattr(find_shell(), "kernel"):', "if find_shell():"),
+    (NOTEBOOK, "[str(argument) for argument in argv]", "list(argv)"),
+    (NOTEBOOK, 'if hasattr(ipython, "get_ipython") else', "if ipython else"),
     (MAIN, "with keep_random_state(), training", "with training"),
     (CHECKPOINT, 'train.generator.set_state(random["batches"])', "pass"),
     (CHECKPOINT, "set_random_state(random)", "pass"),
@@ -72,7 +86,9 @@ MUTATIONS = [
     (CPU, "torch.set_flush_denormal(flushed_before)", "pass"),
     (CPU, "torch.set_default_dtype(dtype_before)", "pass"),
     (CPU, "torch.set_default_dtype(torch.float32)", "pass"),
-    (CPU, "if other else contextlib.nullcontext()", "if False else contextlib.nullcontext()"),
+    (CPU, "stack.enter_context(torch.inference_mode(False))", "pass"),
+    (CPU, 'stack.enter_context(torch.autocast("cpu", enabled=False))', "pass"),
+    (CPU, "            if other:\n", "            if False:\n"),
     (DEVICE, "torch.cuda.device_count() >= n", "torch.cuda.device_count() > 0"),
     (
         DEVICE,
@@ -86,7 +102,11 @@ MUTATIONS = [
     ),
     # data
     (FETCH, "(found := md5(content)) in names:", "names:"),
-    (FETCH, "return gzip.decompress(content) if compressed else content", "return content"),
+    (FETCH, "content = gzip.decompress(content)", "break"),
+    (FETCH, "while content.startswith(GZIP):", "if content.startswith(GZIP):"),
+    (FETCH, "followlinks=True", "followlinks=False"),
+    (FETCH, "in seen:  # a link", "in ():  # a link"),
+    (FETCH, "will not do)' * bool(others)", "will not do)' * 0"),
     (FETCH, "while place.exists() and", "while False and"),
     (FETCH, "chain(usual, walk(folder))", "usual"),
     (FETCH, "if path.name.removesuffix", "if 1 or path.name.removesuffix"),

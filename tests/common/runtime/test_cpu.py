@@ -61,7 +61,10 @@ def test_a_run_leaves_threads_denormals_and_types_as_they_were():
     assert not flushes_denormals()
     torch.set_default_dtype(torch.float64)
     try:
-        with torch.device("meta"), training_on_cpu(threads + 1):
+        outside = torch.device("meta"), torch.inference_mode(), torch.autocast("cpu")
+        with outside[0], outside[1], outside[2], training_on_cpu(threads + 1):
+            assert torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
+            assert (torch.ones(1, 1) @ torch.ones(1, 1)).dtype == torch.float32
             assert torch.get_num_threads() == threads + 1
             assert flushes_denormals()
             assert torch.rand(2).dtype == torch.float32 and torch.rand(2).device.type == "cpu"
