@@ -22,6 +22,7 @@ from common.runtime.sources import SOURCES
 DATA = ROOT / "data"
 SAMPLE = ROOT / "tests" / "data"
 MOST_FILES = 10_000  # that are looked at in a folder
+GZIP = b"\x1f\x8b"  # so a gzip file begins
 
 # MD5 and size of the uncompressed files.
 MNIST_MD5 = {
@@ -92,9 +93,11 @@ def find_or_download(folder: Path) -> dict[str, bytes]:
         files |= {name: offered[name] for name in missing}
         print(f"data: verified, and kept in {raw}", flush=True)
     if len(files) < len(MNIST_MD5):
+        others = ", ".join(path.name for path in islice(walk(folder), 3))
         raise UserError(
-            f"argument --data: MNIST is not in {raw}, and no source gave it ({'; '.join(tried)}). "
-            f"By hand: put the files {', '.join(MNIST_MD5)} there, as they are or as .gz"
+            f"argument --data: MNIST is not in {raw}{f' ({others} will not do)' * bool(others)}, "
+            f"and no source gave it ({'; '.join(tried)}). By hand: put the files "
+            f"{', '.join(MNIST_MD5)} there, as they are or as .gz"
         )
     return files
 
@@ -123,24 +126,34 @@ def read_verified(
 def read_content(path: Path, sizes: set[int]) -> bytes | None:
     """What the file holds, uncompressed; None where it cannot be one of those sizes."""
     try:
+        if not path.is_file():  # opening a pipe would wait for a writer
+            return None
         with path.open("rb") as file:
-            compressed = file.read(2) == b"\x1f\x8b"  # so a gzip file begins
+            content = file.read(2)
             size = os.fstat(file.fileno()).st_size
-            if size > max(sizes) or not (compressed or size in sizes):
+            if size > max(sizes) or not (content == GZIP or size in sizes):
                 return None
-            file.seek(0)
-            content = file.read()
-        return gzip.decompress(content) if compressed else content
+            content += file.read()
+        while content.startswith(GZIP):  # some are compressed twice
+            content = gzip.decompress(content)
+        return content
     except (OSError, EOFError, ValueError, zlib.error):
         return None
 
 
 def walk(folder: Path, deep: bool = True) -> Iterator[Path]:
     """The files in a folder, and under it if `deep`; hidden ones and very many are left out."""
-    places = islice(os.walk(folder), None if deep else 1)
-    found = (Path(place, name) for place, _, names in places for name in sorted(names)
-             if not name.startswith("."))  # fmt: skip
-    return islice(found, MOST_FILES)
+
+    def find() -> Iterator[Path]:
+        seen = set()
+        for place, folders, names in os.walk(folder, followlinks=True):
+            if not deep or (real := os.path.realpath(place)) in seen:  # a link in a circle
+                folders.clear()
+            else:
+                seen.add(real)
+            yield from (Path(place, name) for name in sorted(names) if not name.startswith("."))
+
+    return islice(find(), MOST_FILES)
 
 
 def free_place(raw: Path, name: str) -> Path:

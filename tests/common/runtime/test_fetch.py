@@ -1,6 +1,8 @@
 import gzip
+import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 from common import ROOT
@@ -107,6 +109,34 @@ def test_files_are_told_by_their_content(raw, tmp_path, place, compressed):
     noise.write_bytes(b"\x1f\x8bno gzip")
     assert fetch.find_or_download(tmp_path / "folder") == CONTENT
     assert noise.read_bytes() == b"\x1f\x8bno gzip"
+
+
+def test_files_compressed_twice_or_behind_a_link_are_found(raw, tmp_path):
+    for name, content in CONTENT.items():
+        (raw / f"{name}.gz").write_bytes(gzip.compress(gzip.compress(content)))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "elsewhere").symlink_to(raw)
+    (raw / "circle").symlink_to(raw)
+    assert fetch.find_or_download(tmp_path / "folder") == CONTENT
+    assert len(list(fetch.walk(tmp_path / "folder"))) <= 8
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of this kind are Unix's")
+def test_what_is_no_file_is_not_waited_for(raw, tmp_path):
+    fill(raw)
+    os.mkfifo(tmp_path / "a pipe")
+    assert not fetch.is_sample(tmp_path)
+    (raw / TRAIN).rename(tmp_path / "renamed")
+    os.mkfifo(raw / TRAIN)
+    assert fetch.find_or_download(tmp_path) == CONTENT
+
+
+@pytest.mark.parametrize("name", ["mnist_train.csv", "archive.zip", "train-images-idx3-ubyte.npy"])
+def test_another_format_is_named_in_the_message(raw, tmp_path, name, capsys):
+    with zipfile.ZipFile(tmp_path / name, "w") as other:
+        other.writestr(TRAIN, CONTENT[TRAIN])
+    with pytest.raises(UserError, match=rf"is not in .*raw \({name} will not do\), and no source"):
+        load_mnist(tmp_path)
 
 
 def test_a_folder_where_a_file_is_to_be_stays(raw, tmp_path, monkeypatch):
