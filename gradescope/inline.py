@@ -249,7 +249,9 @@ def inline(root: Path, script: str, edit=None) -> str:
         short = isinstance(piece.node, (ast.Assign, ast.AnnAssign))
         text += ("\n" if short and was_short else "\n\n\n") + inliner.write(piece)
         was_short = short
-    return text + "\n"
+    # a notebook takes every exit for an error
+    end = "    if status := main():\n        sys.exit(status)"
+    return text.replace("    sys.exit(main())", end) + "\n"
 
 
 def describe(doc: str, script: str) -> str:

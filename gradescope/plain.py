@@ -130,6 +130,10 @@ class Run:
 
     def save(self, name: str, figure: Figure) -> None:
         figure.savefig(self.out / f"{name}.png", dpi=100)
+        if "ipykernel" in sys.modules:  # in a notebook, it appears under the cell
+            from IPython.display import Image, display
+
+            display(Image(filename=str(self.out / f"{name}.png")))
 
     def write(self, name: str, content: bytes) -> None:
         (self.out / name).write_bytes(content)
@@ -168,11 +172,12 @@ def run_parts(script, doc, parts, argv=None, needs="mnist", threads=None, **defa
         torch.set_flush_denormal(True)  # numbers under 1e-38 are slow
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # η, where the terminal has no such letter
-    notebook = argv is None and "ipykernel" in sys.modules  # whose own options are not meant
-    run = Run(script, parser.parse_args([] if notebook else argv))
+    cell = "ipykernel" in sys.modules and not hasattr(sys.modules["__main__"], "__file__")
+    argv = [] if cell and argv is None else argv  # the notebook's own options are not meant
+    run = Run(script, parser.parse_args(argv))
     try:
         for part in parts if run.args.part == "all" else [run.args.part]:
-            print(f"\npart {part}: {parts[part].__doc__.splitlines()[0]}", flush=True)
+            print(f"\npart {part}: {(parts[part].__doc__ or '').partition(chr(10))[0]}", flush=True)
             if needs != "numpy":
                 torch.manual_seed(run.args.seed)
             run.results[part] = parts[part](run)

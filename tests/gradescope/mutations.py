@@ -14,5 +14,5 @@ MUTATIONS = [
     (PLAIN, "weights = torch.tensor(sizes).double()", "weights = torch.ones(len(sizes)).double()"),
     (PLAIN, 'if hasattr(sys.stdout, "reconfigure"):', "if False:"),
     (PLAIN, "if not all(map(math.isfinite, row.values())):", "if False:"),
-    (PLAIN, "[] if notebook else argv", "argv"),
+    (PLAIN, "argv = [] if cell and argv is None else argv", "pass"),
 ]

@@ -28,6 +28,7 @@ def test_runs_without_a_file_in_a_notebook(made, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["ipykernel", "-f", "kernel.json"])
     monkeypatch.setitem(sys.modules, "ipykernel", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "__main__", SimpleNamespace())
     cell = made["gradient_descent"].replace("ITERATIONS = 500", "ITERATIONS = 100")
     names = {"__name__": "notebook"}
     exec(compile(cell, "<cell>", "exec"), names)
