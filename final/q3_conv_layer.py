@@ -25,10 +25,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-X = torch.tensor([[[[1, -1], [2, 3]]]], dtype=torch.float64)  # (n, 1, h, w), n = 1
-W = torch.tensor([2, -2], dtype=torch.float64)  # (k,), k = 2 channels
-B = torch.tensor([-1, 3], dtype=torch.float64)  # (k,)
-TARGET = torch.tensor([[[[0, 0], [3, 3]], [[2, 3], [1, -1]]]], dtype=torch.float64)  # (n, k, h, w)
+KIND = {"dtype": torch.float64, "device": "cpu"}
+X = torch.tensor([[[[1, -1], [2, 3]]]], **KIND)  # (n, 1, h, w), n = 1
+W = torch.tensor([2, -2], **KIND)  # (k,), k = 2 channels
+B = torch.tensor([-1, 3], **KIND)  # (k,)
+TARGET = torch.tensor([[[[0, 0], [3, 3]], [[2, 3], [1, -1]]]], **KIND)  # (n, k, h, w)
 
 Activation = Callable[[Tensor], Tensor]
 ACTIVATIONS: dict[str, tuple[Activation, Activation]] = {  # g and g′

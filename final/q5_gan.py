@@ -18,7 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
 from common import plots
-from common.run import Run, run_parts
+from common.run import Run, run_parts, whole_number
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +27,8 @@ from torch.nn.functional import logsigmoid
 BATCH_SIZE = 256
 SEEDS = range(3)
 RATES = {"D faster": (0.002, 0.01), "equal rates": (0.002, 0.002)}  # Adam's η of G and of D
-NODES = (torch.arange(4000, dtype=torch.float64) + 0.5) / 4000  # of the midpoint rule on [0, 1]
+# Of the midpoint rule on [0, 1]
+NODES = (torch.arange(4000, dtype=torch.float64, device="cpu") + 0.5) / 4000
 
 
 def density(x: Tensor) -> Tensor:
@@ -206,7 +207,8 @@ PARTS = {"a": part_a, "b": part_b, "c": part_c}
 
 
 def main(argv: list[str] | None = None) -> int:
-    steps = {"--steps": {"type": int, "default": 2000, "help": "training steps (default 2000)"}}
+    text = "training steps (default: %(default)s)"
+    steps = {"--steps": {"type": whole_number, "default": 2000, "help": text}}
     return run_parts("final/q5_gan", __doc__, PARTS, argv, "torch", threads=1, options=steps)
 
 

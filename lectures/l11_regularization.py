@@ -40,7 +40,7 @@ def k_fold(n: int, k: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """
     if not 2 <= k <= n:
         raise ValueError(f"k = {k} folds of {n} points: k must be from 2 to {n}")
-    order = np.random.RandomState(seed).permutation(n)
+    order = np.random.RandomState(seed % 2**32).permutation(n)
     folds = [np.sort(fold) for fold in np.array_split(order, k)]
     return [(np.setdiff1d(order, fold), fold) for fold in folds]  # [l11 1]
 
