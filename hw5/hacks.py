@@ -8,7 +8,7 @@ longer than a few calls for one.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from common.run import UserError, progress
@@ -114,7 +114,7 @@ class Students(NamedTuple):
     mse: np.ndarray
 
 
-@cache  # the parts of a script look at the same students
+@lru_cache(2)  # the parts of a script look at the same students
 def train_students(
     settings: tuple[Hyperparameters, ...], seeds: tuple[int, ...]
 ) -> dict[Hyperparameters, Students]:

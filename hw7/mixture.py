@@ -75,8 +75,17 @@ def fit_mixture(codes: Tensor, m: int, generator: torch.Generator) -> Mixture:
     return Mixture(
         torch.tensor([len(cell) for cell in cells], dtype=torch.float64),
         torch.stack([cell.mean(0) for cell in cells]),
-        torch.stack([torch.linalg.cholesky(torch.cov(cell.T) + jitter) for cell in cells]),
+        torch.stack([square_root(torch.cov(cell.T) + jitter) for cell in cells]),
     )
+
+
+def square_root(covariance: Tensor) -> Tensor:
+    """L with L Lᵀ = the covariance (k, k), or the nearest one that rounding errors leave."""
+    root, failed = torch.linalg.cholesky_ex(covariance)
+    if failed:  # codes that nearly lie in a plane, and far from 0
+        values, vectors = torch.linalg.eigh(covariance)
+        root = vectors * values.clamp_min(0).sqrt()
+    return root
 
 
 def sample_codes(model: nn.Module, images: Tensor, count: int, seed: int) -> dict[str, Tensor]:

@@ -57,6 +57,7 @@ MUTATIONS = [
     (VAE, "        if learned:\n", "        if True:\n"),
     # where codes come from
     (MIXTURE, "    model.eval()\n    return torch.cat", "    return torch.cat"),
+    (MIXTURE, "    if failed:", "    if False:"),
     (MIXTURE, "(self.roots[which] @ noise", "(self.roots[which].mT @ noise"),
     (MIXTURE, "self.means[which] + ", "self.means.mean(0) + "),
     (MIXTURE, "len(cell) > 2 * k", "len(cell) > 0"),

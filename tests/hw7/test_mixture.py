@@ -74,6 +74,18 @@ def test_cells_too_small_for_a_covariance_are_left_out_and_few_codes_get_few_cel
     assert fit_mixture(unused, 1, torch.Generator()).roots.isfinite().all()
 
 
+def test_codes_in_a_plane_far_from_zero_have_a_covariance_too():
+    """float32's rounding leaves it indefinite, and Cholesky's algorithm would fail."""
+    generator = torch.Generator().manual_seed(0)
+    codes = 1e4 * torch.randn(1000, 2, generator=generator) @ torch.randn(2, 8) + 1e5
+    for m in (1, 5):
+        mixture = fit_mixture(codes, m, torch.Generator().manual_seed(0))
+        assert mixture.roots.isfinite().all()
+    root = fit_mixture(codes, 1, generator).roots[0]
+    expected = np.cov(codes.double().numpy().T)
+    np.testing.assert_allclose(root @ root.T, expected, atol=1e-4 * abs(expected).max())
+
+
 def test_the_cells_are_those_of_lloyd_s_algorithm_from_codes_that_the_generator_chooses():
     """In one dimension: cells are intervals, whose means are at rest."""
     codes = torch.rand(2000, 1, generator=torch.Generator().manual_seed(0))
