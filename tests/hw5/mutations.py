@@ -114,7 +114,7 @@ HACKS = [
         "(setting.hidden, setting.epochs)",
     ),
     ("{setting: students[setting] for setting in settings}", "students"),
-    ("@cache  # the parts", "# the parts"),
+    ("@lru_cache(2)  # the parts", "# the parts"),
     ("draw_network(seed, first.hidden, setting.sigma)", "draw_network(seed, first.hidden)"),
     ("draw_network(seed, first.hidden, setting.sigma)", "draw_network(0, 3, setting.sigma)"),
     ('for name in ("eta", "a", "patience")', 'for name in ("eta", "a", "batch_size")'),
