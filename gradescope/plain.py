@@ -172,7 +172,8 @@ def run_parts(script, doc, parts, argv=None, needs="mnist", threads=None, **defa
         torch.set_flush_denormal(True)  # numbers under 1e-38 are slow
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # η, where the terminal has no such letter
-    cell = "ipykernel" in sys.modules and not hasattr(sys.modules["__main__"], "__file__")
+    main = getattr(sys.modules["__main__"], "__file__", "")
+    cell = "ipykernel" in sys.modules and Path(sys.argv[0]).name != Path(main).name
     argv = [] if cell and argv is None else argv  # the notebook's own options are not meant
     run = Run(script, parser.parse_args(argv))
     try:

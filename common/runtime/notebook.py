@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 
@@ -14,13 +15,15 @@ def find_shell() -> Any:
 def choose_arguments(argv: Iterable[Any] | None) -> list[str]:
     """The options of a run: those given; else the command line's, as far as they are its own.
 
-    In a cell, the command line is the notebook's. Where a cell runs a script by %run, it is the
-    script's.
+    In a cell, the command line is the notebook's. Where a cell runs a script by %run, it begins
+    with the script's name.
     """
     if argv is not None:
         return [str(argument) for argument in argv]
-    is_cell = find_shell() is not None and not hasattr(sys.modules["__main__"], "__file__")
-    return [] if is_cell else (sys.argv or [])[1:]
+    program, *options = sys.argv or [""]
+    script = getattr(sys.modules["__main__"], "__file__", None) or ""  # a cell has none
+    is_cell = find_shell() is not None and Path(program).name != Path(script).name
+    return [] if is_cell else options
 
 
 def display_figure(png: bytes) -> None:

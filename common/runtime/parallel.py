@@ -119,9 +119,9 @@ ALONE = Processes()
 
 def from_environment() -> Processes:
     """This process among those that torchrun has started; alone without it."""
-    if "TORCHELASTIC_RUN_ID" not in os.environ:
-        return ALONE
     names = ["RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"]
+    if not {"TORCHELASTIC_RUN_ID", *names} <= os.environ.keys():
+        return ALONE
     return Processes(*(int(os.environ[name]) for name in names))
 
 

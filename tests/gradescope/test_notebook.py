@@ -22,11 +22,20 @@ def shown(monkeypatch) -> list[str]:
     display = ModuleType("IPython.display")
     display.Image = lambda filename: filename
     display.display = shown.append
-    for module in (ModuleType("IPython"), display, ModuleType("ipykernel")):
+    ipython = ModuleType("IPython")
+    ipython.version_info = (9, 0)  # matplotlib asks
+    for module in (ipython, display, ModuleType("ipykernel"), ModuleType("cell")):
         monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
     monkeypatch.setattr(sys, "argv", ["ipykernel_launcher.py", "-f", "kernel.json"])
     return shown
+
+
+def paste(text: str, **options: int) -> dict:
+    """The names of a cell that holds the text; `main` is not called."""
+    names = vars(sys.modules["cell"])
+    exec(compile(text, "<cell>", "exec", **options), names)
+    return names
 
 
 @pytest.mark.parametrize("question", CHEAP)
@@ -34,8 +43,7 @@ def test_a_pasted_file_runs_and_its_figures_appear(
     question, made, shown, mnist_folder, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    names = {"__name__": "cell"}
-    exec(compile(made[question], "<cell>", "exec"), names)
+    names = paste(made[question])
     options = CHEAP[question]
     if question in ("cnn", "kmeans", "autoencoder"):
         options = [*options, "--device", "cpu", "--data", str(mnist_folder)]
@@ -45,16 +53,11 @@ def test_a_pasted_file_runs_and_its_figures_appear(
     assert saved or question == "gradient_descent"
 
 
-def run_main(text: str, part: str) -> int:
-    names = {"__name__": "cell"}
-    exec(compile(text, "<cell>", "exec"), names)
-    names["PARTS"] = {part: names[f"part_{part}"]}
-    return names["main"]()
-
-
 def test_the_notebook_s_own_options_are_not_meant(made, shown, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert run_main(made["backprop"], "a") == 0
+    names = paste(made["backprop"])
+    names["PARTS"] = {"a": names["part_a"]}
+    assert names["main"]() == 0
     assert shown == ["results/hw5/backprop/a_phi.png"]
 
 
@@ -62,8 +65,8 @@ def test_those_of_a_file_that_a_cell_runs_are_meant(made, shown, tmp_path, monke
     """As %run backprop.py --out elsewhere does it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys.modules["__main__"], "__file__", "backprop.py", raising=False)
-    monkeypatch.setattr(sys, "argv", ["backprop.py", "--out", "elsewhere"])
-    assert run_main(made["backprop"], "a") == 0
+    monkeypatch.setattr(sys, "argv", ["backprop.py", "--part", "a", "--out", "elsewhere"])
+    assert paste(made["backprop"])["main"]() == 0
     assert shown == ["elsewhere/a_phi.png"]
 
 
@@ -76,10 +79,7 @@ def test_its_end_is_no_error(made, shown, tmp_path, monkeypatch, capsys):
     assert "written to" in capsys.readouterr().out
 
 
-def test_without_docstrings_it_runs_as_well(made, tmp_path, monkeypatch):
+def test_without_docstrings_it_runs_as_well(made, shown, tmp_path, monkeypatch):
+    """Python -OO removes them."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["backprop.py"])
-    names = {"__name__": "cell"}
-    exec(compile(made["backprop"], "<cell>", "exec", optimize=2), names)
-    names["PARTS"] = {"a": names["part_a"]}
-    assert names["main"]() == 0
+    assert paste(made["backprop"], optimize=2)["main"](["--part", "a"]) == 0

@@ -66,7 +66,7 @@ MUTATIONS = [
     (L09, "if min(sizes) < 1:\n        raise ValueError(text)", "if False:\n        pass"),
     # l11_regularization
     (L11, "if not 2 <= k <= n", "if not 1 <= k"),
-    (L11, "np.random.RandomState(seed)", "np.random.default_rng(seed)"),
+    (L11, "RandomState(seed % 2**32)", "default_rng(seed)"),
     (L11, "(np.setdiff1d(order, fold), fold)", "(order, fold)"),
     (L11, "lam * np.eye(len(X))", "2 * lam * np.eye(len(X))"),
     (L11, "lam * np.eye(len(X))", "lam * np.ones((len(X), len(X)))"),

@@ -22,6 +22,7 @@ def shell(monkeypatch) -> SimpleNamespace:
     display.display = shell.shown.append
     ipython = ModuleType("IPython")
     ipython.get_ipython = lambda: shell
+    ipython.version_info = (9, 0)  # matplotlib asks
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     monkeypatch.setitem(sys.modules, "IPython.display", display)
     monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
@@ -50,6 +51,17 @@ def test_a_script_in_a_notebook_has_its_own_command_line(shell, monkeypatch):
     monkeypatch.setattr(sys.modules["__main__"], "__file__", "hw7/kmeans.py", raising=False)
     monkeypatch.setattr(sys, "argv", ["hw7/kmeans.py", "--part", "b"])
     assert choose_arguments(None) == ["--part", "b"]
+
+
+def test_an_editor_s_cell_may_know_its_file(shell, monkeypatch):
+    """The window of an editor that runs a file cell by cell."""
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", "/home/me/own.py", raising=False)
+    assert choose_arguments(None) == []
+
+
+def test_an_embedded_python_may_have_no_command_line(monkeypatch):
+    monkeypatch.setattr(sys, "argv", None)
+    assert choose_arguments(None) == []
 
 
 @pytest.mark.parametrize(

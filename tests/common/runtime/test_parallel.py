@@ -392,3 +392,11 @@ def test_without_torch_one_process_does_the_work(tmp_path, monkeypatch, capsys):
     parts = {"a": lambda run: pytest.fail("worked twice")}
     assert run_parts("hw0/trial", "", parts, ["--out", str(tmp_path)], needs="numpy") == 0
     assert capsys.readouterr() == ("", "") and not list(tmp_path.iterdir())
+
+
+def test_a_part_of_torchrun_s_environment_is_no_job(monkeypatch):
+    """As where another program's variables have come along."""
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "test")
+    assert from_environment() is ALONE
