@@ -95,7 +95,11 @@ class Player:
     """A network and Adam, whose rate falls to 0, so that the noise of the samples fades."""
 
     def __init__(self, model: nn.Module, lr: float, steps: int) -> None:
-        self.adam = torch.optim.Adam(model.parameters(), lr, betas=(0.0, 0.9), fused=True)
+        options = {"lr": lr, "betas": (0.0, 0.9)}
+        try:
+            self.adam = torch.optim.Adam(model.parameters(), **options, fused=True)  # faster
+        except RuntimeError:  # torch's before 2.4 on a CPU, before 2.6 on MPS
+            self.adam = torch.optim.Adam(model.parameters(), **options)
         self.fall = lr / steps
 
     def descend(self, loss: Tensor) -> None:

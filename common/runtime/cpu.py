@@ -5,6 +5,7 @@ import ctypes
 import platform
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 
 # Parameters of glibc's mallopt, from its malloc.h.
@@ -44,6 +45,8 @@ def training_on_cpu(threads: int | None = None) -> Iterator[None]:
 def prepare_cpu(threads: int | None = None) -> None:
     """The same for the rest of the process, as a process of a benchmark wants it."""
     torch.set_num_threads(threads or torch.get_num_threads())
+    for kind in (np.float32, np.float64):
+        np.finfo(kind)  # NumPy looks once: later an old one would find the least number to be 0
     torch.set_flush_denormal(True)  # numbers under 1e-38 are far slower than zeros
     keep_freed_memory()
 

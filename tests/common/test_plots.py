@@ -3,6 +3,7 @@ import io
 from common import plots
 
 import numpy as np
+import pytest
 
 
 def png(figure) -> bytes:
@@ -75,3 +76,14 @@ def test_3d_scatters_share_their_scales():
         assert scatter.get_clim() == (panels["one"][2].min(), panels["two"][2].max())
     for limits in ("get_xlim", "get_ylim", "get_zlim"):
         assert len({getattr(axes, limits)() for axes in figure.axes}) == 1
+
+
+@pytest.mark.parametrize("values", [[0.0], [3.0, 3.0], [0.0, 0.0], [np.nan, np.nan], [1e300, 1.0]])
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_numbers_that_show_nothing_are_drawn(values, scale):
+    """As after a training that went nowhere."""
+    x = range(1, len(values) + 1)
+    assert png(plots.curves({"one": (x, values), "two": (x, values)}, "x", "y", yscale=scale))
+    rows = [{"epoch": i, "train_loss": value, "test_loss": value} for i, value in zip(x, values)]
+    assert png(plots.learning_curves(rows, "loss", "nats", "Loss"))
+    assert png(plots.image_grid(np.full((2, 784), values[0]), 2))
