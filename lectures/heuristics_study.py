@@ -103,11 +103,25 @@ def compare_heuristics(run: Run) -> dict[str, Any]:
     return rows | compare(run, dropped, (0.1, 0.3), 3 * run.args.epochs)
 
 
+def draw_ratios(rows: dict[str, Any]) -> plots.Figure:
+    """Each activation's error against the ratio; see `compare_layer_rates`."""
+    lines = {
+        activation: (RATIOS, [100 * found[f"{ratio:g}"]["error"] for ratio in RATIOS])
+        for activation, found in rows.items()
+    }
+    axis = {"xscale": "log", "yscale": "log", "ylabel": "test images wrong (%)"}
+    figure = plots.curves(lines, "η of a layer / η of the layer before", marker="o", **axis)
+    axes = figure.axes[0]
+    axes.set_xticks(RATIOS, ["¼", "½", "1", "2"])
+    axes.set_yticks([7, 10, 20, 50], ["7", "10", "20", "50"])
+    axes.minorticks_off()
+    return figure
+
+
 def compare_layer_rates(run: Run) -> dict[str, Any]:
     """do later layers want a smaller η? each layer has the η of the one before, times a ratio"""
     x, y = (each[:IMAGES] for each in run.mnist.train)
     rows: dict[str, Any] = {}
-    lines = {}
     for activation in ("sigmoid", "tanh"):
         plain = Recipe(depth=3, activation=activation)
         model = build(plain, 784, run.args.seed).to(run.device)
@@ -118,8 +132,5 @@ def compare_layer_rates(run: Run) -> dict[str, Any]:
         recipes = {f"{ratio:g}": replace(plain, ratio=ratio) for ratio in RATIOS}
         found = compare(run, recipes, (0.3, 1.0, 3.0), run.args.epochs)
         rows[activation] = {"start": start} | found
-        lines[activation] = (RATIOS, [100 * row["error"] for row in found.values()])
-    axis = {"xscale": "log", "yscale": "log", "ylabel": "test images wrong (%)"}
-    xlabel = "η of a layer / η of the layer before"
-    run.save("f_ratios", plots.curves(lines, xlabel, marker="o", **axis))
+    run.save("f_ratios", draw_ratios(rows))
     return rows

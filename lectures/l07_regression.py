@@ -73,10 +73,12 @@ def leave_one_out(X: np.ndarray, Y: np.ndarray) -> np.ndarray:
     """What the fit to all other points says about each point, (m, n). [l07 5]
 
     No need to fit n times: without point i, its error grows by 1/(1 − h_i), where
-    h_i = x_iᵀ(XXᵀ)⁻¹x_i is how strongly point i pulls the fit to itself.
+    h_i = x_iᵀ(XXᵀ)⁻¹x_i is how strongly point i pulls the fit to itself. Where h_i = 1, the other
+    points say nothing about it: NaN.
     """
     h = np.einsum("di,id->i", X, np.linalg.pinv(X))  # (n,)
-    return Y - (Y - pseudo_inverse_fit(X, Y) @ X) / (1 - h)  # [l07 5]
+    others = np.where(1 - h > 1e-9, 1 - h, np.nan)
+    return Y - (Y - pseudo_inverse_fit(X, Y) @ X) / others  # [l07 5]
 
 
 def r_squared(Y: np.ndarray, F: np.ndarray) -> np.ndarray:
@@ -109,8 +111,9 @@ def part_a(run: Run) -> dict[str, Any]:
     print(f"  with a 2 missing, twice that: R² = {printed_r2:.3f}")
     figure, axes = plots.subplots()
     axes.plot(X[0], Y[0], ".", color="tab:gray", alpha=0.6, label="442 patients")
-    axes.plot(X[0], (W @ X)[0], label="zero of −2YXᵀ + 2WXXᵀ")
-    axes.plot(X[0], (wrong @ X)[0], "--", label="zero of −2YXᵀ + WXXᵀ (a 2 missing)")
+    ends = X[:, [X[0].argmin(), X[0].argmax()]]
+    axes.plot(ends[0], (W @ ends)[0], label="zero of −2YXᵀ + 2WXXᵀ")
+    axes.plot(ends[0], (wrong @ ends)[0], "--", label="zero of −2YXᵀ + WXXᵀ (a 2 missing)")
     axes.set(xlabel="body mass index (kg/m²)", ylabel="progression of diabetes after a year")
     axes.legend()
     run.save("a_line", figure)
@@ -130,12 +133,8 @@ def measure_fit(run: Run, name: str, X: np.ndarray, Y: np.ndarray, outputs: list
         axes.plot(y, both[0], ".", label=f"in the fit: R² = {r2:.2f}")
         axes.plot(y, both[1], "x", markersize=4, label=f"left out of it: R² = {r2_out:.2f}")
         axes.axline((y.mean(), y.mean()), slope=1, color="black", linewidth=1)
-        axes.set(
-            xlabel=f"true {output}",
-            ylabel=f"predicted {output}",
-            aspect="equal",
-            adjustable="datalim",
-        )
+        axes.set(xlabel=f"true {output}", ylabel=f"predicted {output}")
+        axes.set(aspect="equal", adjustable="datalim")
         axes.legend(fontsize=8)
     run.save(name, figure)
     return results
@@ -194,7 +193,6 @@ def part_d(run: Run) -> dict[str, Any]:
     left.loglog(GAPS, columns["error_pinv"], "s-", label="YX⁺")
     left.loglog(GAPS, np.finfo(float).eps / GAPS**2, "k:", label="float64's precision/gap²")
     left.set(ylabel="relative error of W, exact data", ylim=(1e-17, 1e3))
-    right.set_ylabel("weight; error (unit of the progression)")
     right.loglog(GAPS, columns["weight"], "o-", label="larger weight of the two")
     right.set_ylabel("weight; error (unit of the progression)")
     right.loglog(GAPS, columns["rmse"], "s-", label="RMSE, as fitted")

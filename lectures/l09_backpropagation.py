@@ -132,7 +132,7 @@ def part_a(run: Run) -> dict[str, Any]:
             mlp.W = [W + h * each for W, each in zip(start, D)]
             losses[h] = squared_loss(mlp.forward(x), y)
         errors = [abs((losses[h] - losses[-h]) / (2 * h) / slope - 1) for h in steps]
-        lines[f"{depth} layers"] = (steps, errors)
+        lines["1 layer" if depth == 1 else f"{depth} layers"] = (steps, errors)
         results[f"depth_{depth}"] = min(errors)
         print(f"  {depth} layers: relative difference {min(errors):.0e} at best")
     figure = plots.curves(lines, "step h", "relative difference to (R(W + hD) − R(W − hD))/2h",
@@ -161,7 +161,7 @@ def part_b(run: Run) -> dict[str, Any]:
     lines = {f"{name} images": (range(1, len(rows) + 1), [row[f"{name}_wrong"] for row in rows])
              for name in ("test", "training")}  # fmt: skip
     run.save("b_error", plots.curves(lines, "epoch", "wrong digits (%)", "", "o", ylim=(0, None)))
-    learned = np.clip(0.5 + (mlp.W[0] - start)[:20] / 0.5, 0, 1)  # 0 is gray
+    learned = np.clip(0.5 + (mlp.W[0] - start)[:20] / 0.25, 0, 1)  # 0 is gray
     run.save("b_weights", plots.image_grid(learned, 10, title="learned by 20 neurons of layer 1"))
     return {"rows": rows, "accuracy": 1 - row["test_wrong"] / 100}
 

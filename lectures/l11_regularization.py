@@ -1,7 +1,7 @@
 """Lecture 11: overfitting, cross-validation, and the penalties L2 and L1.
 
-    python lectures/l11_regularization.py             everything, in seconds
-    python lectures/l11_regularization.py --part a    polynomials alone
+    python lectures/l11_regularization.py                        everything, in seconds
+    python lectures/l11_regularization.py --part a --folds 10    polynomials, 10-fold validation
 
 (a) polynomials on the level of Lake Huron: training and test error against the degree, and k-fold
 cross-validation; (b) L2 and L1 on the diabetes data, and a bound on ‖w‖ instead of a penalty. What
@@ -17,7 +17,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
 from common import plots
-from common.run import Run, run_parts
+from common.run import Run, UserError, run_parts
 from lectures import l07_regression as l07
 from lectures import l08_gradient_descent as l08
 
@@ -36,10 +36,10 @@ def k_fold(n: int, k: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     The first n mod k folds have one point more. They are those of scikit-learn's shuffled KFold.
 
     Raises:
-        ValueError: if k is not from 2 to n.
+        UserError: if k is not from 2 to n.
     """
     if not 2 <= k <= n:
-        raise ValueError(f"k = {k} folds of {n} points: k must be from 2 to {n}")
+        raise UserError(f"argument --folds: came {k}, allowed is 2 to {n}, the training points")
     order = np.random.RandomState(seed % 2**32).permutation(n)
     folds = [np.sort(fold) for fold in np.array_split(order, k)]
     return [(np.setdiff1d(order, fold), fold) for fold in folds]  # [l11 1]
@@ -92,15 +92,17 @@ def load_huron() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return year, 2 * (year - year.min()) / np.ptp(year) - 1, level[None]
 
 
-def measure_degrees(x: np.ndarray, Y: np.ndarray, train: np.ndarray, seed: int) -> np.ndarray:
-    """Errors (3, degrees) of least squares on the points `train`: there, by 5 folds, elsewhere."""
+def measure_degrees(
+    x: np.ndarray, Y: np.ndarray, train: np.ndarray, k: int, seed: int
+) -> np.ndarray:
+    """Errors (3, degrees) of least squares on the points `train`: there, by k folds, elsewhere."""
     test = np.setdiff1d(np.arange(len(x)), train)
     errors = []
     for degree in DEGREES:
         X = powers(x, degree)
         W = Y[:, train] @ np.linalg.pinv(X[:, train])
         folds = []
-        for fit, validate in k_fold(len(train), 5, seed):
+        for fit, validate in k_fold(len(train), k, seed):
             W_fold = Y[:, train[fit]] @ np.linalg.pinv(X[:, train[fit]])
             folds.append(rmse(W_fold, X[:, train[validate]], Y[:, train[validate]]) ** 2)
         errors.append((rmse(W, X[:, train], Y[:, train]), np.mean(folds) ** 0.5,
@@ -113,11 +115,12 @@ def part_a(run: Run) -> dict[str, Any]:
     year, x, Y = load_huron()
     rng = np.random.default_rng(run.args.seed)
     trains = [np.sort(rng.permutation(len(x))[:POINTS]) for _ in range(SPLITS)]
-    errors = np.stack([measure_degrees(x, Y, train, run.args.seed) for train in trains])
+    k, seed = run.args.folds, run.args.seed
+    errors = np.stack([measure_degrees(x, Y, train, k, seed) for train in trains])
     median = np.median(errors, 0)  # (3, degrees)
     chosen = errors[:, 1].argmin(1)  # by cross-validation, in each split
     figure, (left, right) = plots.subplots(1, 2, (10, 4))
-    for name, row in zip(("training", "5-fold validation", "test"), median):
+    for name, row in zip(("training", f"{k}-fold validation", "test"), median):
         left.semilogy(DEGREES, row, "o-", label=name)
     left.set(xlabel="degree", ylabel=f"RMSE (ft), median of {SPLITS} splits", ylim=(0.3, 100))
     left.legend()
@@ -130,8 +133,8 @@ def part_a(run: Run) -> dict[str, Any]:
     right.legend(fontsize=7)
     run.save("a_degrees", figure)
     for degree in (0, 1, 2, 5, 8, 10, 12):
-        print("  degree {:2}  RMSE {:5.2f} ft in training, {:6.2f} by 5 folds, {:6.2f} in the test"
-              .format(degree, *median[:, degree]))  # fmt: skip
+        print("  degree {:2}  RMSE {:5.2f} ft in training, {:6.2f} by {} folds, {:6.2f} in the test"
+              .format(degree, *median[:2, degree], k, median[2, degree]))  # fmt: skip
     picked = errors[range(SPLITS), 2, chosen]
     print(f"  chosen by cross-validation: median degree {np.median(chosen):g}, test RMSE "
           f"{picked.mean():.2f}; always degree 2: {errors[:, 2, 2].mean():.2f}")  # fmt: skip
@@ -173,10 +176,12 @@ def part_b(run: Run) -> dict[str, Any]:
 
 
 PARTS = {"a": part_a, "b": part_b}
+FOLDS = {"type": int, "default": 5, "help": "k of the cross-validation in (a)"}
 
 
 def main(argv: list[str] | None = None) -> int:
-    return run_parts("lectures/l11_regularization", __doc__, PARTS, argv, needs="numpy")
+    return run_parts("lectures/l11_regularization", __doc__, PARTS, argv, needs="numpy",
+                     options={"--folds": FOLDS})  # fmt: skip
 
 
 if __name__ == "__main__":

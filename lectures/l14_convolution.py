@@ -6,8 +6,10 @@
 (a) A matched filter: one convolutional layer that finds a known digit in noise. (b) The layer by
 hand: the lecture's 5 × 5 example, what a stride leaves out, both kinds of pooling, the backward
 pass. (c) LeNet-5 as its paper has it and with today's parts, three starts each, and what its maps
-see of one digit. What to expect: the matched filter finds half of the digits where any other finds
-fewer; LeNet-5 reads 98.9 % of MNIST's test images. lectures/README.md explains the figures.
+see of one digit. What to expect: where the digit itself as a filter finds 65 % of its copies, any
+other filter finds fewer; of MNIST's test images the paper's LeNet-5 reads 98.7 % after five epochs,
+the plain one 99.1 %. convolution.py holds the layers by hand, lenet.py LeNet-5; lectures/README.md
+explains the figures.
 """
 
 import sys
@@ -30,7 +32,7 @@ from lectures.convolution import (
     place_count,
     windows,
 )
-from lectures.lenet import LeNet5, bitmaps, discriminative_loss, plain_lenet
+from lectures.lenet import LeNet5, discriminative_loss, draw_maps, plain_lenet
 
 import torch
 from torch import Tensor, nn
@@ -133,7 +135,7 @@ def draw_filters(image: Tensor) -> plots.Figure:
         column[0].set_title(title, fontsize=9)
         for axis, picture in zip(column, pictures):
             axis.imshow(picture.numpy(), cmap="gray")
-            axis.set_axis_off()
+            axis.set(xticks=[], yticks=[])  # and a frame, since a filter may end in white
     return figure
 
 
@@ -154,29 +156,6 @@ def train_network(run: Run, name: str, seed: int) -> tuple[list[dict[str, float]
     return rows, model
 
 
-def tile(maps: Tensor) -> Tensor:
-    """Maps (k, rows, columns) side by side in one picture, an empty column after each."""
-    return torch.cat(list(functional.pad(maps, (0, 1), value=torch.nan)), 1)
-
-
-def draw_maps(model: LeNet5, image: Tensor) -> plots.Figure:
-    """What each layer of LeNet-5 makes of one image (1, 1, 28, 28), all on one gray scale."""
-    with torch.no_grad():
-        maps = {name: each[0].cpu() for name, each in model.maps(image).items()}
-        answer = model(image).argmax().item()
-    rows = {
-        f"{name}: {len(maps[name])} maps": tile(maps[name]) for name in ("C1", "S2", "C3", "S4")
-    }
-    pictures = torch.stack([maps["F6"], bitmaps()[answer]]).view(2, 12, 7)
-    rows[f"F6, and its code for {answer}"] = tile(pictures)
-    figure, axes = plots.subplots(5, 1, (7.5, 6.6))
-    for axis, (title, picture) in zip(axes, rows.items()):
-        axis.imshow(picture.numpy(), cmap="gray", vmin=-1.7159, vmax=1.7159)
-        axis.set_title(title, fontsize=9, loc="left")
-        axis.set_axis_off()
-    return figure
-
-
 def part_c(run: Run) -> dict[str, Any]:
     """LeNet-5 as in its paper and with today's parts, three starts each"""
     jobs = [(name, seed) for name in NETWORKS for seed in SEEDS]
@@ -190,8 +169,8 @@ def part_c(run: Run) -> dict[str, Any]:
         rows[name] = {"accuracy": accuracies, "mean": last.mean().item(), "std": last.std().item()}
         print(f"  {name}: {last.mean():.2%} ± {last.std():.2%} of the test images right")
         errors = 1 - torch.tensor(accuracies).mean(0)
-        lines[name] = (range(1, len(errors) + 1), (100 * errors).tolist())
-    axis = {"xlabel": "epoch", "ylabel": "test images wrong (%)", "yscale": "log"}
+        lines[name] = ([str(epoch + 1) for epoch in range(len(errors))], 100 * errors.numpy())
+    axis = {"xlabel": "epoch", "ylabel": "test images wrong (%)"}
     run.save(
         "c_errors", plots.curves(lines, title="LeNet-5, mean of the starts", marker="o", **axis)
     )

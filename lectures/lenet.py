@@ -5,6 +5,8 @@ Proceedings of the IEEE 86 (1998), section II. Both networks map images (n, 1, 2
 background and 1 for ink, to 10 scores (n, 10): the largest is the answer.
 """
 
+from common import plots
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -164,3 +166,26 @@ def plain_lenet() -> nn.Sequential:
         *[nn.Conv2d(16, 120, 5), nn.ReLU(), nn.Flatten()],  # (n, 120)
         *[nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)],
     )
+
+
+def tile(maps: Tensor) -> Tensor:
+    """Maps (k, rows, columns) side by side in one picture, an empty column after each."""
+    return torch.cat(list(functional.pad(maps, (0, 1), value=torch.nan)), 1)
+
+
+def draw_maps(model: LeNet5, image: Tensor) -> plots.Figure:
+    """What each layer of LeNet-5 makes of one image (1, 1, 28, 28), all on one gray scale."""
+    with torch.no_grad():
+        maps = {name: each[0].cpu() for name, each in model.maps(image).items()}
+        answer = model(image).argmax().item()
+    layers = ("C1", "S2", "C3", "S4")
+    rows = {f"{name}: {len(maps[name])} maps": tile(maps[name]) for name in layers}
+    pictures = torch.stack([maps["F6"], bitmaps()[answer]]).view(2, 12, 7)
+    rows[f"F6, and its code for {answer}"] = tile(pictures)
+    heights = [picture.shape[0] / max(picture.shape[1], 90) for picture in rows.values()]
+    figure, axes = plots.subplots(5, 1, (7.5, 6), height_ratios=heights)
+    for axis, (title, picture) in zip(axes, rows.items()):
+        axis.imshow(picture.numpy(), cmap="gray", vmin=-1.7159, vmax=1.7159)
+        axis.set_title(title, fontsize=9, loc="left")
+        axis.set_axis_off()
+    return figure

@@ -78,6 +78,7 @@ def test_one_point_is_met_exactly(capsys):
     W = l07.pseudo_inverse_fit(x, y)
     np.testing.assert_allclose(W, [[1, 0.5, 0.5]])  # y xᵀ/‖x‖²
     assert "rank is 1 of 3" in capsys.readouterr().out
+    assert np.isnan(l07.leave_one_out(x, y)).all()  # no other point, no answer
 
 
 @pytest.mark.parametrize("shapes", [((2, 3), (1, 4)), ((2, 0), (1, 0)), ((3,), (1, 3))])

@@ -4,6 +4,7 @@ import hashlib
 import json
 import zipfile
 
+from common.run import UserError
 from lectures import l07_regression as l07
 from lectures import l11_regularization as l11
 from lectures.data import make_huron
@@ -45,8 +46,14 @@ def test_the_folds_are_scikit_learn_s(n, k, seed):
 
 @pytest.mark.parametrize("k", [0, 1, 6])
 def test_k_must_fit_the_points(k):
-    with pytest.raises(ValueError, match="k must be from 2 to 5"):
+    with pytest.raises(UserError, match=f"--folds: came {k}, allowed is 2 to 5"):
         l11.k_fold(5, k, 0)
+
+
+def test_too_many_folds_are_one_line(tmp_path, capsys):
+    assert l11.main(["--part", "a", "--folds", "21", "--out", str(tmp_path)]) == 2
+    error = capsys.readouterr().err.strip()
+    assert "argument --folds: came 21, allowed is 2 to 20" in error and "\n" not in error
 
 
 @pytest.mark.parametrize("lam", [0.1, 10.0])
@@ -96,9 +103,9 @@ def test_errors_of_degrees(monkeypatch):
     monkeypatch.setattr(l11, "DEGREES", range(3))
     _, x, Y = l11.load_huron()
     train = np.sort(np.random.default_rng(4).permutation(98)[:20])
-    errors = l11.measure_degrees(x, Y, train, 6)
+    errors = l11.measure_degrees(x, Y, train, 4, 6)
     test = np.setdiff1d(np.arange(98), train)
-    folds = KFold(5, shuffle=True, random_state=6)
+    folds = KFold(4, shuffle=True, random_state=6)
     for degree in range(3):
         fit = np.polyfit(x[train], Y[0, train], degree)
         for row, part in ((0, train), (2, test)):
