@@ -9,6 +9,7 @@ so that a layer moves information by one hop. A node finds itself in the sum x +
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -38,8 +39,8 @@ class GraphAttention(nn.Module):
             part(x).unflatten(2, (self.heads, -1)).transpose(1, 2)  # (n, H, N, k)
             for part in (self.query, self.key, self.value)
         )
-        scores = Q @ K.mT / math.sqrt(K.shape[3])  # (n, H, N, N)
-        alpha = scores.masked_fill(~adjacency, -math.inf).softmax(3)  # [final 7.1]
+        scores = Q / math.sqrt(K.shape[3]) @ K.mT  # (n, H, N, N)
+        alpha = torch.where(adjacency, scores, -math.inf).softmax(3)  # [final 7.1]
         return self.output((alpha @ V).transpose(1, 2).flatten(2)), alpha
 
 
@@ -89,3 +90,12 @@ class GraphNetwork(nn.Module):
     def forward(self, r: Tensor) -> Tensor:
         """The logit, (n,): its sigmoid, which the loss takes, is the probability of label 1."""
         return (self.w * self.node_features(r)).sum((1, 2)) + self.b  # [final 7.3]
+
+
+def dependence(adjacency: Tensor, layers: int, node: int) -> np.ndarray:
+    """|∂ output at one node / ∂ the number of each node|, (N,), with random parameters."""
+    r = torch.randn(1, len(adjacency), requires_grad=True)
+    x_out = GraphNetwork(adjacency, layers).node_features(r)[0, node]
+    # A random mixture of the entries: their sum is a constant, as the last step is a norm.
+    (x_out @ torch.randn(len(x_out))).backward()
+    return r.grad[0].abs().numpy()

@@ -1,6 +1,8 @@
 """Figures of a power grid: where its buses are drawn, what a bus depends on and attends to."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from common import plots
 from final.power_grid import Grid, hop_distances
@@ -98,3 +100,13 @@ def draw_attention(
         axes.set(xlim=(x - reach, x + reach), ylim=(y - reach, y + reach))
     figure.colorbar(dots, ax=list(panels), label="residual of Kirchhoff's law (p.u.)")
     return figure
+
+
+def draw_losses(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> plots.Figure:
+    """The loss of new graphs, epoch by epoch: a line for each network's rows of `run.fit`."""
+    lines = {name: ([row["epoch"] for row in rows], [row["test_loss"] for row in rows])
+             for name, rows in histories.items()}  # fmt: skip
+    epochs = max(len(rows) for rows in histories.values())
+    return plots.curves(lines, "epoch", "binary cross-entropy of new graphs (nats)", marker="o",
+                        level=("no idea: ln 2", math.log(2)),
+                        xticks=range(1, epochs + 1))  # fmt: skip

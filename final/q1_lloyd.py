@@ -10,7 +10,6 @@ hence exact. Figures and summary.json go to results/final/q1_lloyd/; final/READM
 """
 
 import sys
-from fractions import Fraction
 from itertools import combinations, product
 from pathlib import Path
 from typing import Any
@@ -19,17 +18,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ li
 
 from common import plots
 from common.run import Run, run_parts
+from final.voronoi import BOX, clip, exact, voronoi_cell
 
 import numpy as np
 
-
-def exact(rows: Any) -> np.ndarray:
-    """An array of fractions, with which NumPy then calculates exactly."""
-    return np.vectorize(Fraction, otypes=[object])(rows)
-
-
 POINTS = exact([["-0.01", "1"], ["1", "1"], ["0.01", "-1"], ["-1", "-1"]])  # (N, 2), N = 4
-BOX = exact([[-1.5, -1.5], [1.5, -1.5], [1.5, 1.5], [-1.5, 1.5]])  # what the figures show
 COLORS = ("tab:orange", "tab:blue")
 DIRECTIONS = 900
 
@@ -63,29 +56,6 @@ def lloyd(points: np.ndarray, centers: np.ndarray, max_iter: int = 100) -> list[
     while len(path) <= max_iter and ((moved := update(points, path[-1])) != path[-1]).any():
         path.append(moved)
     return path
-
-
-def clip(polygon: np.ndarray, normal: np.ndarray, offset: Any) -> np.ndarray:
-    """The corners (m, 2) of the part of a convex polygon where normal·x ≤ offset, in order."""
-    corners, beyond = [], polygon @ normal - offset
-    for i, (p, q) in enumerate(zip(polygon, np.roll(polygon, -1, axis=0))):
-        before, after = beyond[i], beyond[(i + 1) % len(polygon)]
-        if before <= 0:
-            corners.append(p)
-        if before * after < 0:  # the edge from p to q crosses the border
-            corners.append(p + before / (before - after) * (q - p))
-    return np.array(corners)
-
-
-def voronoi_cell(i: int, centers: np.ndarray) -> np.ndarray:
-    """The corners of the part of the box that is nearer to center i than to any other.
-
-    ‖x − c_i‖² ≤ ‖x − c_j‖² is the half-plane 2(c_j − c_i)·x ≤ ‖c_j‖² − ‖c_i‖². [final 1a.5]
-    """
-    cell, own = BOX, centers[i]
-    for other in np.delete(centers, i, axis=0):
-        cell = clip(cell, 2 * (other - own), other @ other - own @ own)
-    return cell
 
 
 def name_partition(nearest: np.ndarray) -> str:

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ li
 
 from common import plots
 from common.run import Run, run_parts
-from final.q1_lloyd import clip
+from final.q2_figures import draw_outcomes, draw_winners
 
 import numpy as np
 
@@ -28,8 +28,6 @@ DATA = np.array([[0, 1], [1, 1], [0, -1], [-1, -1]], dtype=float)  # (N, 2), in 
 WEIGHTS = np.array([[-1, 2], [2, -1]], dtype=float)  # w₁ and w₂, (k, 2)
 ETA, EPOCHS = 0.5, 2
 RATES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.75, 1.0)
-BOX = 3.0 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])  # what the figure shows
-COLORS = ("tab:blue", "tab:orange", "tab:gray")
 OUTCOMES = ("by the sign of x₂", "other clusters", "runs away")
 
 ROUNDINGS = {  # they differ where a weight lies halfway between two integers
@@ -121,24 +119,6 @@ def print_trace(steps: list[Step]) -> None:
         print(f"  {number:4}  {x:8}  {one:4g}  {two:4g}  {winner:9}  {new:15}  {w1:8}  {w2}")
 
 
-def draw_winners(axes: plots.Axes, path: list[np.ndarray], title: str) -> None:
-    """Where each neuron wins, by the last weights (k, 2) of a path, which leads to the arrows."""
-    for i, color in enumerate(COLORS[:2]):
-        area = clip(BOX, path[-1][1 - i] - path[-1][i], 0)  # w_iᵀx ≥ w_jᵀx
-        axes.fill(*area.T, facecolor=color, alpha=0.25)
-        axes.plot(*np.array(path)[:, i].T, ":", color=color)
-        axes.quiver(
-            0, 0, *path[-1][i], color=color, angles="xy", scale_units="xy", scale=1, width=0.012
-        )
-        axes.annotate(
-            f"$w_{i + 1}$", path[-1][i], 14 * np.sign(path[-1][i]), textcoords="offset points"
-        )
-    axes.plot(*DATA.T, "ko", markersize=5)
-    axes.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
-    axes.set_title(title)
-    axes.label_outer()
-
-
 def part_a(run: Run) -> dict[str, Any]:
     """two epochs, each weight rounded after each step"""
     steps = trace(DATA)
@@ -147,8 +127,8 @@ def part_a(run: Run) -> dict[str, Any]:
     print(f"  the points' winners in the end: {cluster(DATA, end)}")
     path = [WEIGHTS, *(step.weights for step in steps)]
     figure, axes = plots.subplots(1, 2, size=(8.6, 4.6), sharey=True)
-    draw_winners(axes[0], path[:1], "start: where each neuron wins")
-    draw_winners(axes[1], path, "after two epochs")
+    draw_winners(axes[0], DATA, path[:1], "start: where each neuron wins")
+    draw_winners(axes[1], DATA, path, "after two epochs")
     run.save("a_clusters", figure)
     unrounded = [step.unrounded.tolist() for step in steps]
     return {"weights": end.tolist(), "clusters": cluster(DATA, end), "unrounded": unrounded}
@@ -173,9 +153,8 @@ def part_b(run: Run) -> dict[str, Any]:
 
 def part_c(run: Run) -> dict[str, Any]:
     """all orders of the data, eight rates, and where small steps end without rounding"""
-    figure, axes = plots.subplots(1, 2, size=(9, 3.8), sharey=True)
     results = {}
-    for axis, (name, rounding) in zip(axes, {"rounded": np.rint, "unrounded": np.array}.items()):
+    for name, rounding in {"rounded": np.rint, "unrounded": np.array}.items():
         print(f"  {name}, of 24 orders: {', '.join(OUTCOMES)}")
         for eta in RATES:
             orders = permutations(DATA)
@@ -183,12 +162,7 @@ def part_c(run: Run) -> dict[str, Any]:
             counts = [found.count(outcome) for outcome in OUTCOMES]
             results.setdefault(name, []).append(counts)
             print(f"    η = {eta:<5g} {counts}")
-            for i, color in enumerate(COLORS):
-                axis.bar(f"{eta:g}", counts[i], bottom=sum(counts[:i]), color=color)
-        axis.set(xlabel="rate η", title=name)
-    axes[0].set_ylabel("orders of the data")
-    figure.legend(axes[0].patches[:3], OUTCOMES, loc="outside lower center", ncols=3)
-    run.save("c_orders", figure)
+    run.save("c_orders", draw_outcomes(results, RATES, OUTCOMES))
     end = trace(DATA, trace(DATA)[-1].weights, 0.01, 1000, np.array)[-1].weights[0]
     rest = fixed_point(DATA[:2])
     print(f"  small steps from (a)'s end: w1 = {end.round(4)}, by the formula {rest.round(4)}")

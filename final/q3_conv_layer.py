@@ -153,9 +153,7 @@ def part_b(run: Run) -> dict[str, Any]:
 def part_c(run: Run) -> dict[str, Any]:
     """HW6's equations for any kernel and stride, and how many outputs see each pixel"""
     deviations = []
-    print(
-        "  in  out  kernel  stride  largest deviation from autograd with " + ", ".join(ACTIVATIONS)
-    )
+    print(f"  in  out  kernel  stride  largest deviation from autograd: {', '.join(ACTIVATIONS)}")
     for layer in LAYERS:
         channels, outputs, (rows, columns), stride = layer
         deviations.append([deviation_from_autograd(layer, name) for name in ACTIVATIONS])

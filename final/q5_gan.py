@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ li
 
 from common import plots
 from common.run import Run, run_parts, whole_number
+from final.q5_figures import draw_generator, draw_training
 
 import torch
 from torch import Tensor, nn
@@ -49,6 +50,10 @@ def best_discriminator(x: Tensor) -> Tensor:
 def best_generator(z: Tensor) -> Tensor:
     """The increasing G with G(Z) ~ X: the inverse of P(X ≤ x). [final 5b]"""
     return 1 - (1 - z).sqrt()
+
+
+# Two functions make Z into X, as 1 − Z is uniform, too.
+GENERATORS = {"1 − √(1 − z)": best_generator(NODES), "1 − √z": best_generator(1 - NODES)}
 
 
 def value(d: Tensor) -> float:
@@ -95,11 +100,7 @@ class Player:
     """A network and Adam, whose rate falls to 0, so that the noise of the samples fades."""
 
     def __init__(self, model: nn.Module, lr: float, steps: int) -> None:
-        options = {"lr": lr, "betas": (0.0, 0.9)}
-        try:
-            self.adam = torch.optim.Adam(model.parameters(), **options, fused=True)  # faster
-        except RuntimeError:  # torch's before 2.4 on a CPU, before 2.6 on MPS
-            self.adam = torch.optim.Adam(model.parameters(), **options)
+        self.adam = torch.optim.Adam(model.parameters(), lr, betas=(0.0, 0.9))
         self.fall = lr / steps
 
     def descend(self, loss: Tensor) -> None:
@@ -156,17 +157,8 @@ def part_b(run: Run) -> dict[str, Any]:
     found = {name: ks_distance(made) for name, made in samples.items()}
     found["level"] = 1.358 / 100  # 1.358/√n, which 5 % of true samples exceed
     print("  distance: " + ", ".join(f"{name} {each:.4f}" for name, each in found.items()))
-    figure, axes = plots.subplots(1, 2, size=(9, 3.8))
-    axes[0].plot(NODES, best_generator(NODES), label="1 − √(1 − z), increasing")
-    axes[0].plot(NODES, best_generator(1 - NODES), "--", label="1 − √z, the other one")
-    axes[0].set(xlabel="z", ylabel="G(z)")
     made = samples["increasing"]
-    axes[1].hist(made, bins=40, density=True, alpha=0.4, label="10,000 samples")
-    axes[1].plot(NODES, density(NODES), label="2 − 2x")
-    axes[1].set(xlabel="x", ylabel="density")
-    for axis in axes:
-        axis.legend()
-    run.save("b_generator", figure)
+    run.save("b_generator", draw_generator(NODES, GENERATORS, made, density))
     return found
 
 
@@ -183,28 +175,8 @@ def part_c(run: Run) -> dict[str, Any]:
             numbers[key] = {"mean": ends.mean().item(), "std": ends.std().item()}
         texts = [f"{each['mean']:.3f} ± {each['std']:.3f}" for each in numbers.values()]
         print(f"  {name:11}: distance {texts[0]}, E |D(X) − ½| {texts[1]}")
-    run.save("c_training", draw_training(pairs))
+    run.save("c_training", draw_training(NODES, GENERATORS, pairs))
     return results
-
-
-def draw_training(pairs: dict[str, list[dict[str, Any]]]) -> plots.Figure:
-    """For each setting: the distance per step, G and D in the end; a line per seed."""
-    figure, axes = plots.subplots(2, 3, size=(10.5, 6), sharex="col", sharey="col")
-    for row, (name, chosen) in zip(axes, pairs.items()):
-        for pair in chosen:
-            row[0].semilogy(pair["step"], pair["ks"])
-            row[1].plot(NODES, pair["g"])
-            row[2].plot(NODES, pair["d"])
-        row[1].plot(NODES, best_generator(NODES), "k--", label="1 − √(1 − z)")
-        row[1].plot(NODES, best_generator(1 - NODES), "k:", label="1 − √z")
-        row[2].axhline(0.5, color="black", linestyle="-.", linewidth=1, label="½")
-        for axis, label in zip(row, (f"{name}\nKolmogorov–Smirnov distance", "G(z)", "D(x)")):
-            axis.set_ylabel(label)
-    for axis, label in zip(axes[1], ("step", "z", "x")):
-        axis.set_xlabel(label)
-    lines = [*axes[0, 1].lines[-2:], axes[0, 2].lines[-1]]
-    figure.legend(handles=lines, loc="outside lower center", ncols=3)
-    return figure
 
 
 PARTS = {"a": part_a, "b": part_b, "c": part_c}

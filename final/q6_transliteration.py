@@ -11,10 +11,7 @@ unseen words the RNN gets 26 % wrong, the GRU 16 %, attention 15 %, which has ha
 Figures and summary.json go to results/final/q6_transliteration/; final/README.md explains them.
 """
 
-import io
 import math
-import pickle
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,9 +21,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ li
 
 from common import ROOT
 from common.loop import NonFiniteLoss
-from common.run import Run, UserError, choose_arguments, progress, run_parts
+from common.run import Run, choose_arguments, progress, run_parts
 from final.name_pairs import Batches, Pair, load_pairs, score, split_pairs, transliterate
 from final.q6_figures import plot_attention, plot_diagram, plot_errors, plot_lengths
+from final.q6_words import check_words, load_network, look, save_network
 from final.seq2seq import PAD, Seq2Seq, letter_loss, teacher_forcing
 
 import torch
@@ -36,7 +34,6 @@ from torch.optim.lr_scheduler import LambdaLR
 WIDTH, DROPOUT, SMOOTHING, BEAMS = 256, 0.1, 0.1, 4
 EXAMPLES = ["sharif", "ridwan", "elmasry", "sabrah", "bassiouny"]
 LOOKED_AT = ["sharif", "khadija", "elmasry"]
-NETWORK = "attention.pt"
 
 
 def train(run: Run, kind: str, train_pairs: Sequence[Pair]) -> Seq2Seq:
@@ -65,9 +62,8 @@ def train(run: Run, kind: str, train_pairs: Sequence[Pair]) -> Seq2Seq:
             letters += n
         if not math.isfinite(total):
             raise NonFiniteLoss(epoch, len(batches), len(batches), args.lr)
-        print(
-            f"  epoch {epoch:2} of {args.epochs}: {total / letters:.3f} nats a letter", flush=True
-        )
+        found = f"{total / letters:.3f} nats a letter"
+        print(f"  epoch {epoch:2} of {args.epochs}: {found}", flush=True)
     return model.eval()
 
 
@@ -108,10 +104,8 @@ def part_a(run: Run) -> dict[str, Any]:
     print(f"  {len(pairs):,} pairs, {len(forms):,} spellings; {shorter:.1%} of the Arabic words")
     print("  are shorter than their spelling: sh is one letter, a short vowel none. One output per")
     print("  input does not fit. An encoder reads the word first; then a decoder writes, letter by")
-    print(
-        f"  letter, until it writes the end. {ambiguous:.1%} of the spellings have several Arabic"
-    )
-    print("  words, so it gives probabilities: a softmax over the letters.")
+    print(f"  letter, until it writes the end. {ambiguous:.1%} of the spellings have several")
+    print("  Arabic words, so it gives probabilities: a softmax over the letters.")
     arabic = {pair.arabic for pair in pairs}
     return {
         "pairs": len(pairs),
@@ -140,7 +134,8 @@ def part_attention(run: Run) -> dict[str, Any]:
     """The outlook: a GRU with attention, read in both directions"""
     model, results = study(run, "attention")
     save_network(run, model)  # for --word
-    run.save("attention_weights", plot_attention([look(model, word) for word in LOOKED_AT]))
+    weights = [look(model, word, BEAMS) for word in LOOKED_AT]
+    run.save("attention_weights", plot_attention(weights))
     others = {"plain RNN": run.results.get("b"), "GRU": run.results.get("gru")}
     bars = {label: other["beam"]["kinds"] for label, other in others.items() if other}
     bars["attention"] = results["beam"]["kinds"]
@@ -149,37 +144,11 @@ def part_attention(run: Run) -> dict[str, Any]:
     return results
 
 
-def save_network(run: Run, model: Seq2Seq) -> None:
-    content = io.BytesIO()
-    torch.save(model.state_dict(), content)
-    run.write(NETWORK, content.getvalue())
-
-
-@torch.no_grad()
-def look(model: Seq2Seq, word: str) -> tuple[str, str, torch.Tensor]:
-    """A Latin word, the Arabic word that the network writes, and where it looked, (L, T)."""
-    pair = Pair(word, transliterate(model, [Pair(word, "", 1)], BEAMS)[0], 1)
-    x, y, _ = next(iter(Batches([pair], 1)))
-    device = model.U.weight.device
-    states, memory = model.unroll(x.to(device), teacher_forcing(y).to(device))
-    return word, pair.arabic, model.attend(states, memory)[1][0].cpu()
-
-
 def part_words(run: Run) -> dict[str, Any]:
     """The words of --word in Arabic letters"""
-    words = [word.lower() for word in run.args.word]
-    for word in words or [""]:
-        if not re.fullmatch("(?=.*[a-z])[a-z'-]{1,25}", word):
-            raise UserError(f"argument --word: came {word!r}, allowed are words of 1 to 25 letters "
-                            "a to z, ' and -, one argument each")  # fmt: skip
+    words = check_words(run.args.word)
     model = run.place(Seq2Seq("attention", WIDTH)).eval()
-    paths = [folder / NETWORK for folder in (run.out, run.out.parent)]
-    if path := next(filter(Path.exists, paths), None):
-        try:
-            model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-        except (RuntimeError, pickle.UnpicklingError) as error:
-            raise UserError(f"{path} is no network of this script: remove it") from error
-    else:
+    if not load_network(run, model):
         print("  no network here yet: training one first, which takes minutes")
         model = train(run, "attention", split_pairs(load_pairs("names"))[0])
         save_network(run, model)
@@ -194,17 +163,14 @@ PARTS = {"a": part_a, "b": part_b, "gru": part_gru, "attention": part_attention}
 
 def main(argv: list[str] | None = None) -> int:
     argv = choose_arguments(argv)
-    options = {"--word": {"nargs": "+", "help": "write these words in Arabic letters, no more"}}
     script, parts = "final/q6_transliteration", PARTS
+    options = {"--word": {"nargs": "+", "help": "write these words in Arabic letters, no more"}}
     if any(argument.partition("=")[0] == "--word" for argument in argv):
         # A folder of its own keeps the summary of the whole question; a later --out wins.
-        parts, argv = (
-            {"words": part_words},
-            ["--out", str(ROOT / "results" / script / "words"), *argv],
-        )
-    return run_parts(
-        script, __doc__, parts, argv, "torch", None, options, epochs=10, batch_size=128, lr=3e-3
-    )
+        parts = {"words": part_words}
+        argv = ["--out", str(ROOT / "results" / script / "words"), *argv]
+    defaults = {"epochs": 10, "batch_size": 128, "lr": 3e-3}
+    return run_parts(script, __doc__, parts, argv, "torch", options=options, **defaults)
 
 
 if __name__ == "__main__":

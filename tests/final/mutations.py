@@ -1,9 +1,10 @@
 """Mutations of the mock final, for tests/mutations.py."""
 
 MUTATIONS = []
+TESTS = {}  # of files whose tests stand in another file's
 
 # Q1: Lloyd's algorithm
-Q1 = "final/q1_lloyd.py"
+Q1, VORONOI = "final/q1_lloyd.py", "final/voronoi.py"
 MUTATIONS += [
     (Q1, "(points[:, None] - centers) ** 2", "abs(points[:, None] - centers)"),
     (Q1, ".argmin(1)", ".argmax(1)"),
@@ -13,11 +14,11 @@ MUTATIONS += [
     (Q1, ".min(1).sum()", ".min(1).mean()"),
     (Q1, "!= path[-1]).any()", "!= path[-1]).all()"),
     (Q1, "len(path) <= max_iter", "len(path) < max_iter"),
-    (Q1, "if before <= 0:", "if before >= 0:"),
-    (Q1, "if before * after < 0:", "if before < 0 < after:"),
-    (Q1, "before / (before - after)", "after / (after - before)"),
-    (Q1, "2 * (other - own), other", "(other - own), other"),
-    (Q1, "other @ other - own @ own", "other @ other + own @ own"),
+    (VORONOI, "if before <= 0:", "if before >= 0:"),
+    (VORONOI, "if before * after < 0:", "if before < 0 < after:"),
+    (VORONOI, "before / (before - after)", "after / (after - before)"),
+    (VORONOI, "2 * (other - own), other", "(other - own), other"),
+    (VORONOI, "other @ other - own @ own", "other @ other + own @ own"),
     (Q1, "[range(4), nearest]).sum()", ".min(1)).sum()"),
     (Q1, "assign(POINTS, means) == nearest", "assign(POINTS, means) == assign(POINTS, means)"),
     (Q1, "(45 + np.degrees", "(45 - np.degrees"),
@@ -26,7 +27,8 @@ MUTATIONS += [
 ]
 
 # Q2: competitive learning
-Q2 = "final/q2_competitive.py"
+Q2, Q2_FIGURES = "final/q2_competitive.py", "final/q2_figures.py"
+TESTS[Q2_FIGURES] = "tests/final/test_q2_competitive.py"
 MUTATIONS += [
     (Q2, "products == products.max()", "abs(products) == abs(products).max()"),
     (Q2, "winners[-1 if last else 0]", "winners[0 if last else -1]"),
@@ -42,10 +44,10 @@ MUTATIONS += [
     (Q2, "find_winner(weights @ x) + 1", "find_winner(-weights @ x) + 1"),
     (Q2, "data[:, 1] > 0", "data[:, 0] > 0"),
     (Q2, "np.abs(weights).max() > 100", "np.abs(weights).max() < 0"),
-    (Q2, "path[-1][1 - i] - path[-1][i]", "path[-1][i] - path[-1][1 - i]"),
+    (Q2_FIGURES, "path[-1][1 - i] - path[-1][i]", "path[-1][i] - path[-1][1 - i]"),
     (Q2, "[-1, 1]]))", "[-1, -1]]))"),
     (Q2, '{"rounded": np.rint', '{"rounded": np.array'),
-    (Q2, "bottom=sum(counts[:i])", "bottom=0, label=sum(counts[:i])"),
+    (Q2_FIGURES, "bottom=sum(row[:i])", "bottom=0"),
 ]
 
 # Q3: a convolutional layer by hand
@@ -99,6 +101,8 @@ MUTATIONS += [
 # Q6: transliteration
 SEQ2SEQ, PAIRS = "final/seq2seq.py", "final/name_pairs.py"
 SCRIPT, FIGURES = "final/q6_transliteration.py", "final/q6_figures.py"
+WORDS = "final/q6_words.py"
+TESTS[WORDS] = "tests/final/test_q6_transliteration.py"
 MAKE = "final/data/make_names.py"
 MUTATIONS += [
     (SEQ2SEQ, "x @ N.T + s @ W.T + b + b2)", "x @ N.T + s @ W.T + b)"),
@@ -153,9 +157,9 @@ MUTATIONS += [
     (PAIRS, "answers[i] = decode_arabic(word)", "answers[i - 1] = decode_arabic(word)"),
     (PAIRS, "letters[:, 0].tolist()", "letters[:, -1].tolist()"),
     (SCRIPT, "if pair.count > 1]", "]"),
-    (SCRIPT, "word.lower() for word", "word for word"),
-    (SCRIPT, "[a-z'-]{1,25}", "[a-z'-]+"),
-    (SCRIPT, "(?=.*[a-z])", ""),
+    (WORDS, "word.lower() for word in given", "*given"),
+    (WORDS, "[a-z'-]{1,25}", "[a-z'-]+"),
+    (WORDS, "(?=.*[a-z])", ""),
     (SCRIPT, '"places"]["kinds"]', '"beam"]["kinds"]'),
     (SCRIPT, "len(pair.arabic) < len(pair.latin)", "len(pair.arabic) <= len(pair.latin)"),
     (FIGURES, '"N": shapes["encoder.weight_ih_l0"]', '"N": shapes["encoder.weight_hh_l0"]'),
@@ -172,47 +176,62 @@ MUTATIONS += [
 ]
 
 # Q4: an autoencoder with a learned covariance
-Q4 = "final/q4_covariance.py"
+COVARIANCE, Q4 = "final/covariance_autoencoder.py", "final/q4_covariance.py"
+Q4_FIGURES = "final/q4_figures.py"
 MUTATIONS += [
-    (Q4, "return squares - log_det +", "return squares +"),
-    (Q4, "return squares - log_det +", "return squares + log_det +"),
+    (COVARIANCE, "return squares - log_det +", "return squares +"),
+    (COVARIANCE, "return squares - log_det +", "return squares + log_det +"),
     (
-        Q4,
+        COVARIANCE,
         "output.square().sum(1).mean() / 2\n        log_det",
         "output.square().sum(1).mean()\n        log_det",
     ),
-    (Q4, "- log_det + PIXELS / 2 * math.log(2 * math.pi)", "- log_det"),
-    (Q4, "log_det = self.log_diagonal().sum()", "log_det = self.log_diagonal().mean()"),
-    (Q4, "error @ self.matrix().T", "error @ self.matrix()"),
-    (Q4, "self.under.tril(-1)", "self.under.triu(1)"),
-    (Q4, "self.under.tril(-1)", "self.under"),
-    (Q4, "self.log_diagonal().exp().diag()", "self.log_diagonal().diag()"),
-    (Q4, "-(SMALLEST + (-self.a).exp()).log()", "self.a"),
-    (Q4, "z + torch.randn_like(z))).flatten(1)  # (n, d)", "z)).flatten(1)  # (n, d)"),
-    (Q4, "(x - self.decoder(", "(self.decoder("),
-    (Q4, 'if name != "a"', "if True"),
+    (COVARIANCE, "- log_det + PIXELS / 2 * math.log(2 * math.pi)", "- log_det"),
+    (COVARIANCE, "log_det = self.log_diagonal().sum()", "log_det = self.log_diagonal().mean()"),
+    (COVARIANCE, "error @ self.matrix().T", "error @ self.matrix()"),
+    (COVARIANCE, "self.under.tril(-1)", "self.under.triu(1)"),
+    (COVARIANCE, "self.under.tril(-1)", "self.under"),
+    (COVARIANCE, "self.log_diagonal().exp().diag()", "self.log_diagonal().diag()"),
+    (COVARIANCE, "-(SMALLEST + (-self.a).exp()).log()", "self.a"),
+    (COVARIANCE, "self.decoder(z + torch.randn_like(z))", "self.decoder(z)"),
+    (COVARIANCE, "(x - self.decoder(", "(self.decoder("),
+    (COVARIANCE, 'if name != "a"', "if True"),
+    (COVARIANCE, "-(1 / M.diagonal() - SMALLEST).log()", "M.diagonal().log()"),
+    (COVARIANCE, "self.under.copy_(M.tril(-1))", "self.under.zero_()"),
+    (COVARIANCE, "(errors @ M.T).square()", "(errors @ M).square()"),
+    (COVARIANCE, "squares - M.diagonal().log().sum()", "squares"),
+    (COVARIANCE, "e.T @ e / len(e)", "e.T.cov()"),
+    (COVARIANCE, " + SMALLEST**2 * torch.eye(PIXELS, dtype=e.dtype)", ""),
+    (COVARIANCE, "return invert(torch.linalg.cholesky(covariance))", "return invert(covariance)"),
+    (COVARIANCE, "upper=False", "upper=True"),
     (Q4, "losses[with_det].backward()", "losses[True].backward()"),
     (Q4, "losses[with_det].backward()", "losses[False].backward()"),
     (Q4, "(1 + (2 * math.pi * v).log())", "(2 * math.pi * v).log()"),
-    (Q4, "upper=False", "upper=True"),
     (
-        Q4,
-        "inverse(triangular).square().sum(1).sqrt()",
-        "inverse(triangular).square().sum(0).sqrt()",
+        Q4_FIGURES,
+        "invert(M.double()).square().sum(1).sqrt()",
+        "invert(M.double()).square().sum(0).sqrt()",
     ),
+    (Q4_FIGURES, '1 / matrices["fitted"].diagonal()', 'matrices["fitted"].diagonal()'),
+    (Q4_FIGURES, "(digits + noise @ invert(M).T)", "(digits + noise @ M.T)"),
+    (Q4, "model.decoder(model.sample_code(x))", "model.decoder(model.encoder(x))"),
+    (Q4, "fitted.set_matrix(fit_matrix(errors))", "fit_matrix(errors)"),
+    (Q4, "fit_matrix(train.images.flatten(1) - mean)", "fit_matrix(x - mean)"),
 ]
+
+TESTS[Q4_FIGURES] = "tests/final/test_q4_covariance.py"
 
 # Q7: graph self-attention
 ATTENTION, GRID = "final/graph_attention.py", "final/power_grid.py"
 GRID_FIGURES, Q7 = "final/grid_figures.py", "final/q7_graph_attention.py"
 MUTATIONS += [
-    (ATTENTION, "masked_fill(~adjacency, -math.inf)", "masked_fill(adjacency, -math.inf)"),
-    (ATTENTION, ".masked_fill(~adjacency, -math.inf)", ""),
-    (ATTENTION, "~adjacency, -math.inf).softmax(3)", "~adjacency, -math.inf).softmax(2)"),
-    (ATTENTION, "masked_fill(~adjacency, ", "masked_fill(~adjacency.T, "),
-    (ATTENTION, "masked_fill(~adjacency, -math.inf)", "masked_fill(~adjacency, 0)"),
-    (ATTENTION, "/ math.sqrt(K.shape[3])", "/ K.shape[3]"),
-    (ATTENTION, "Q @ K.mT", "K @ Q.mT"),
+    (ATTENTION, "where(adjacency, scores, -math.inf)", "where(~adjacency, scores, -math.inf)"),
+    (ATTENTION, "torch.where(adjacency, scores, -math.inf)", "scores"),
+    (ATTENTION, "scores, -math.inf).softmax(3)", "scores, -math.inf).softmax(2)"),
+    (ATTENTION, "torch.where(adjacency, ", "torch.where(adjacency.T, "),
+    (ATTENTION, "scores, -math.inf)", "scores, 0.0)"),
+    (ATTENTION, "Q / math.sqrt(K.shape[3])", "Q / K.shape[3]"),
+    (ATTENTION, " @ K.mT", " @ V.mT"),
     (ATTENTION, "(alpha @ V).transpose(1, 2)", "(alpha @ K).transpose(1, 2)"),
     (ATTENTION, "self.norms[0](x + self", "self.norms[0](self"),
     (ATTENTION, "self.norms[1](x + self", "self.norms[1](self"),
@@ -251,7 +270,7 @@ MUTATIONS += [
     (GRID_FIGURES, "pull = weights * d /", "pull = weights /"),
     (Q7, "grid.adjacency | complete", "grid.adjacency"),
     (Q7, "near, moves = hops <= layers", "near, moves = hops < layers"),
-    (Q7, "x_out @ torch.randn(len(x_out))", "x_out.sum()"),
+    (ATTENTION, "x_out @ torch.randn(len(x_out))", "x_out.sum()"),
     (Q7, "(logits > 0) == (labels > 0)", "(logits > 0) == (labels < 1)"),
     (Q7, "for f in (fmean, stdev)", "for f in (fmean, fmean)"),
 ]

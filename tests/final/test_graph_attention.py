@@ -1,4 +1,4 @@
-from final.graph_attention import GraphAttention, GraphLayer, GraphNetwork
+from final.graph_attention import GraphAttention, GraphLayer, GraphNetwork, dependence
 
 import networkx as nx
 import numpy as np
@@ -112,6 +112,16 @@ def test_an_output_depends_on_what_lies_within_as_many_hops(layers):
         assert [g != 0 for g in r.grad[0].tolist()] == [
             distances[v][u] <= layers for u in range(25)
         ]
+
+
+def test_dependence_is_that_reach():
+    adjacency = random_graph(25)
+    distances = dict(nx.all_pairs_shortest_path_length(nx.from_numpy_array(adjacency.numpy())))
+    for layers in (1, 2):
+        moves = dependence(adjacency, layers, 7)
+        near = [distances[7][u] <= layers for u in range(25)]
+        assert (moves > 1e-6).tolist() == near  # exactly 0 elsewhere, and no mere rounding
+        assert (moves[~np.array(near)] == 0).all()
 
 
 def test_shared_parameters_do_not_know_the_nodes_names_and_fit_another_graph():

@@ -5,7 +5,7 @@ import functools
 import json
 import zlib
 
-from final import name_pairs, q6_figures
+from final import name_pairs, q6_figures, q6_words
 from final import q6_transliteration as q6
 from final.name_pairs import Batches, Pair, score
 from final.seq2seq import LATIN, PAD, letter_loss, teacher_forcing
@@ -126,10 +126,10 @@ def test_what_is_no_latin_word_is_refused_in_one_line(small, tmp_path, capsys, w
 
 
 def test_a_damaged_network_is_named(small, tmp_path, capsys):
-    (tmp_path / q6.NETWORK).write_bytes(b"no network")
+    (tmp_path / q6_words.NETWORK).write_bytes(b"no network")
     assert q6.main(["--word", "sharif", "--out", str(tmp_path)]) == 2
     error = capsys.readouterr().err
-    assert error.count("\n") == 1 and q6.NETWORK in error
+    assert error.count("\n") == 1 and q6_words.NETWORK in error
 
 
 def options(**values) -> argparse.Namespace:

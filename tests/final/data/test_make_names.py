@@ -81,6 +81,15 @@ def test_a_wheel_is_held_to_its_hash_and_so_is_the_file_inside(tmp_path):
             make_names.read_verified(tmp_path, tuple(changed))
 
 
+def test_a_missing_or_a_broken_wheel_is_one_line(tmp_path, capsys):
+    for content in (None, b"no archive"):
+        if content:
+            (tmp_path / "arabic_name_romanizer-0.1.2-py3-none-any.whl").write_bytes(content)
+        with pytest.raises(SystemExit, match="2"):
+            make_names.main(["--wheels", str(tmp_path), "--out", str(tmp_path)])
+        assert "make_names: error: " in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_the_same_input_gives_the_same_bytes(tmp_path, monkeypatch, database):
     wheels = tmp_path / "wheels"
     wheels.mkdir()
