@@ -3,6 +3,7 @@
     python -m gradescope.build hw7              submission/hw7/kmeans.py, …: the reference
     python -m gradescope.build hw7 --starter    submission/hw7-starter/: the students' start
     python -m gradescope.build hw7 --zip        and submission/hw7.zip, ready for upload
+    python -m gradescope.build hw7 --report     submission/hw7.pdf: the write-up (see report.py)
 
 What is left open in a starter are the right sides of the lines that carry an equation's tag.
 """
@@ -19,6 +20,7 @@ from pathlib import Path
 from common.runtime.cli import Parser
 from common.runtime.errors import UserError
 from common.runtime.files import write_file
+from gradescope import report
 from gradescope.inline import inline
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -118,9 +120,13 @@ def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
     parser.add_argument("--starter", action="store_true", help="the students' starting files")
     parser.add_argument("--zip", action="store_true", help="also as one zip, for the upload")
     parser.add_argument("--out", type=Path, default=root / "submission", help="output folder")
+    report.add_options(parser)
     args = parser.parse_args(argv)
     name = args.homework + "-starter" * args.starter
     try:
+        if args.report or args.run:
+            report.write_report(root, args.homework, args.run, args.out)
+            return 0
         files = {
             f"{question}.py": build(root, args.homework, question, args.starter).encode()
             for question in QUESTIONS[args.homework]

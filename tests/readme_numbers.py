@@ -35,6 +35,11 @@ def value(readme: Path, key: str) -> float:
     if readme.parent == ROOT:  # there, the first name is the homework's
         readme, (folder, *names) = ROOT / folder / "README.md", names
     found = summary(readme.parent / "results" / folder / "summary.json")
+    return look_up(found, names)
+
+
+def look_up(found: Any, names: list[str]) -> float:
+    """The number that a key without its folder leads to in a summary."""
     found = found if names[0] in ("settings", "environment") else found["results"]
     for name in names:
         found = found[int(name)] if isinstance(found, list) else found[name]
@@ -43,15 +48,20 @@ def value(readme: Path, key: str) -> float:
 
 def typed(readme: Path, match: re.Match) -> str:
     """The number as the README should have it."""
-    sign, _, decimals, exponent, percent, key = match.groups()
-    number = value(readme, key) * (100 if "%" in percent else 1)
+    return f"{write_number(match, value(readme, match[6]))}<!-- {match[6]} -->"
+
+
+def write_number(match: re.Match, number: float) -> str:
+    """A number with as many decimals as the one that was found, and its sign and % alike."""
+    sign, _, decimals, exponent, percent, _ = match.groups()
+    number *= 100 if "%" in percent else 1
     digits = len(decimals or ".") - 1
     text = f"{number:+.{digits}e}" if exponent else f"{number:+,.{digits}f}"
     if number < 0:
         text = text.replace("-", sign if sign in ("−", "-") else "−", 1)
     elif sign != "+":
         text = text[1:]
-    return f"{text}{percent}<!-- {key} -->"
+    return f"{text}{percent}"
 
 
 def filled(readme: Path) -> str:
