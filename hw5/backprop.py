@@ -1,6 +1,6 @@
 """HW5 Q2: a network of sigmoids imitates a network of step functions, by backpropagation by hand.
 
-    python hw5/backprop.py             everything, in one or two minutes
+    python hw5/backprop.py             everything, in two minutes or so
     python hw5/backprop.py --part d    the handout's training alone, in seconds
 
 (a) φ and φ′; (b) the forward equations, against a loop over neurons; (c) the backward equations,

@@ -1,6 +1,6 @@
 """HW6 Q3: a convolutional classifier of MNIST.
 
-    python hw6/cnn.py                    everything below, one to two minutes on two cores
+    python hw6/cnn.py                    everything below, two or three minutes on two cores
     python hw6/cnn.py --data sample      on 1,200 images, in seconds
 
 Trains the handout's network for ten epochs with cross-entropy and SGD. Expect 98 to 99 % of the

@@ -1,6 +1,6 @@
 """HW7 Q1: k-means as a network that clusters MNIST without its labels.
 
-    python hw7/kmeans.py             everything, about a minute
+    python hw7/kmeans.py             everything, in one or two minutes
     python hw7/kmeans.py --part b    the handout's training alone
 
 (a) the step that SGD takes, against the formula that the handout derives for it; (b) the handout's
