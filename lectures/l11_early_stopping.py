@@ -20,7 +20,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
 from common import plots
-from common.run import Run, run_parts
+from common.run import Run, UserError, run_parts
 from lectures import l09_backpropagation as l09
 
 import numpy as np
@@ -80,9 +80,17 @@ def train(
 
 
 def measure(mlp: l09.MLP, data: tuple[np.ndarray, np.ndarray]) -> tuple[float, float]:
-    """The risk (squared loss) and the share of wrong digits (%)."""
-    f = mlp.forward(data[0])
-    return l09.squared_loss(f, data[1]), 100 * l09.wrong(f, data[1])
+    """The risk (squared loss) and the share of wrong digits (%).
+
+    Raises:
+        UserError: the risk is not finite: η was too large.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        f = mlp.forward(data[0])
+        risk = l09.squared_loss(f, data[1])
+    if not np.isfinite(risk):
+        raise UserError("argument --lr: training diverged with it; take a lower one")
+    return risk, 100 * l09.wrong(f, data[1])
 
 
 def part_a(run: Run) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Lecture 13: the craft of training.
 
-    python lectures/l13_training.py             everything, about 4 minutes
+    python lectures/l13_training.py             everything, 5 to 8 minutes
     python lectures/l13_training.py --part e    the table of heuristics alone
 
 (a) A minibatch's gradient is right on average, and its variance falls as 1/B. (b) Whitening.

@@ -88,6 +88,7 @@ MUTATIONS = [
     (EARLY, "y.copy(), np.random", "y, np.random"),
     (EARLY, "run.args.batch_size, rng, lam)", "run.args.batch_size, rng)"),
     (EARLY, "run.args.epochs * COUNT // x.shape[1]", "run.args.epochs"),
+    (EARLY, "if not np.isfinite(risk)", "if False"),
     (EARLY, "map(float, rows.std(0))", "map(float, rows.var(0))"),
     (
         EARLY,

@@ -144,3 +144,10 @@ def test_figures(run):
     (axes,) = run[1]["c_amount"].axes
     assert [text.get_text() for text in axes.get_xticklabels()] == ["250", "500"]
     assert axes.lines[0].get_ydata()[1] == run[0]["c"]["right_labels"]["500"]["wrong"]
+
+
+def test_a_training_that_diverges_is_one_line(tmp_path, capsys):
+    options = ["--part", "a", "--data", "sample", "--epochs", "2", "--lr", "50"]
+    assert l11.main([*options, "--out", str(tmp_path)]) == 2
+    error = capsys.readouterr().err.strip()
+    assert "argument --lr: training diverged" in error and "\n" not in error
