@@ -1,6 +1,6 @@
 """Final Q5: a GAN on the line.
 
-    python final/q5_gan.py             everything, under a minute on two cores
+    python final/q5_gan.py             everything, about a minute on one core
     python final/q5_gan.py --part a    the best discriminator alone
 
 X has density 2 − 2x on [0, 1], Z is uniform. (a) For G(z) = z the best D is (2 − 2x)/(3 − 2x), of

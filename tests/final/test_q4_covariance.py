@@ -108,6 +108,8 @@ def test_the_figures_show_what_they_say(run):
     assert len(drawn["c_digits"].axes) == 70
     images = [axes.images[0].get_array() for axes in drawn["c_deviation"].axes[:4]]
     assert list(matrices) == ["diagonal", "fitted", "triangular"]
+    assert matrices["diagonal"].tril(-1).abs().max() == 0
+    assert matrices["fitted"].tril(-1).abs().max() > 1  # the best one's, no copy of the diagonal
     for image, M in zip(images, matrices.values()):
         covariance = torch.linalg.inv(M.T.double() @ M.double())
         expected = covariance.diagonal().sqrt().reshape(28, 28)
