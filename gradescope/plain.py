@@ -164,10 +164,8 @@ def run_parts(script, doc, parts, argv=None, needs="mnist", threads=None, option
         torch.set_flush_denormal(True)  # numbers under 1e-38 are slow
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # η, where the terminal has no such letter
-    main = getattr(sys.modules["__main__"], "__file__", "")
-    cell = "ipykernel" in sys.modules and Path(sys.argv[0]).name != Path(main).name
-    argv = [] if cell and argv is None else argv  # the notebook's own options are not meant
-    args = parser.parse_args(argv)
+    cell = argv is None and "kernel_launcher" in sys.argv[0]  # whose own options are not meant
+    args = parser.parse_args([] if cell else argv)
     try:
         run = Run(args)
         for part in parts if args.part == "all" else [args.part]:

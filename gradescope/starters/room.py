@@ -144,9 +144,7 @@ def run(parts, checks, **defaults):
     parser.add_argument("--part", choices=[*parts, "all"], default="all")
     for name, value in {"seed": 0, "out": "results", **defaults}.items():
         parser.add_argument(f"--{name}", type=type(value), default=value)
-    main = getattr(sys.modules["__main__"], "__file__", "")
-    cell = "ipykernel" in sys.modules and Path(sys.argv[0]).name != Path(main).name
-    args = parser.parse_args([] if cell else None)  # a notebook's own options are not meant
+    args = parser.parse_args([] if "kernel_launcher" in sys.argv[0] else None)  # in a notebook
     if hasattr(sys.stdout, "reconfigure"):  # not in a notebook
         sys.stdout.reconfigure(errors="replace")  # η, where the terminal has no such letter
     list_blanks()

@@ -29,7 +29,7 @@ MUTATIONS = [
     (PLAIN, "[len(y) for y in self", "[1 for y in self"),
     (PLAIN, 'if hasattr(sys.stdout, "reconfigure"):', "if False:"),
     (PLAIN, "if not all(map(math.isfinite, row)):", "if False:"),
-    (PLAIN, "argv = [] if cell and argv is None else argv", "pass"),
+    (PLAIN, "[] if cell else argv", "argv"),
     (PLAIN, "scheduler.step()", "pass"),
     (PLAIN, "train or self.mnist.train", "self.mnist.train"),
     (PLAIN, "test or self.mnist.test", "self.mnist.test"),

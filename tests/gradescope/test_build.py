@@ -8,7 +8,7 @@ from tests.gradescope.conftest import HOMEWORK, QUICK
 
 import pytest
 
-LINES = {"gradient_descent": 160, "backprop": 495, "cnn": 400, "kmeans": 400, "autoencoder": 660}
+LINES = {"gradient_descent": 166, "backprop": 490, "cnn": 400, "kmeans": 400, "autoencoder": 665}
 MODELS = {"kmeans": "class KMeans(", "autoencoder": "class Autoencoder(", "cnn": "def layers("}
 MODELS |= {"gradient_descent": "def gradient(", "backprop": "def forward("}
 every = pytest.mark.parametrize("question", QUICK)

@@ -35,7 +35,7 @@ def accuracy(prediction, y):
 
 def test_runs_without_a_file_in_a_notebook(made, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["ipykernel", "-f", "kernel.json"])
+    monkeypatch.setattr(sys, "argv", ["ipykernel_launcher.py", "-f", "kernel.json"])
     monkeypatch.setitem(sys.modules, "ipykernel", SimpleNamespace())
     monkeypatch.setitem(sys.modules, "__main__", SimpleNamespace())
     names = {"__name__": "notebook"}
