@@ -32,10 +32,8 @@ def image_grid(
     rows = -(-len(images) // columns)
     width = 0.9 * columns + 1.8 * bool(row_titles)
     height = (0.9 + 0.25 * bool(titles)) * rows + 0.4 * bool(title)
-    figure, axes = subplots(rows, columns, (width, height), squeeze=False)
-    for axis in axes.flat:
-        axis.set(xticks=[], yticks=[])
-        axis.spines[:].set_visible(False)
+    bare = {"xticks": [], "yticks": [], "frame_on": False}
+    figure, axes = subplots(rows, columns, (width, height), squeeze=False, subplot_kw=bare)
     for axis, image in zip(axes.flat, images):
         axis.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     for axis, text in zip(axes.flat, titles):
@@ -90,9 +88,7 @@ def learning_curves(
         "training images, during the epoch": (epochs, [row[f"train_{name}"] for row in history]),
     }
     figure = curves(lines, "epoch", ylabel, title, "o")
-    figure.axes[0].xaxis.get_major_locator().set_params(
-        integer=True, min_n_ticks=1
-    )  # no half epochs
+    figure.axes[0].locator_params("x", integer=True, min_n_ticks=1)  # no half epochs
     return figure
 
 

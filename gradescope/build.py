@@ -5,13 +5,12 @@
     python -m gradescope.build hw7 --zip        and submission/hw7.zip, ready for upload
     python -m gradescope.build hw7 --report     submission/hw7.pdf: the write-up (see report.py)
 
-What is left open in a starter are the right sides of the lines that carry an equation's tag.
+questions.py says what is in them.
 """
 
 import ast
 import importlib.util
 import io
-import re
 import subprocess
 import sys
 import zipfile
@@ -20,68 +19,74 @@ from pathlib import Path
 from common.runtime.cli import Parser
 from common.runtime.errors import UserError
 from common.runtime.files import write_file
-from gradescope import report
+from gradescope import report, simplify
+from gradescope.blanks import make_blanks
 from gradescope.inline import inline
+from gradescope.questions import QUESTIONS
 
+PLAIN, ROOM = "gradescope.plain", "gradescope.starters.room"
 ROOT = Path(__file__).resolve().parents[1]
-
-# Homework → question → the parts of its starter: those that are answered by code.
-QUESTIONS = {
-    "hw5": {"gradient_descent": "abc", "backprop": "de"},
-    "hw6": {"cnn": ["network"]},
-    "hw7": {"kmeans": "bc", "autoencoder": "b"},
-}
-
-# Question → the functions that the handout asks for whole.
-WHOLE = {"cnn": ["layers", "accuracy", "confusion_matrix", "top_errors"], "kmeans": ["scores"]}
+RUFF = (
+    "check --fix --quiet --output-format=concise --select=I,F401,F811,F821",
+    "format --config=format.skip-magic-trailing-comma=true",
+)
 
 
-def build(root: Path, homework: str, question: str, is_starter: bool = False) -> str:
-    """A question's file: the reference, or the starter.
+def build(root: Path, homework: str, question: str) -> str:
+    """A question's reference.
 
     Raises:
         UserError: ruff is not installed, or a name would mean two things.
     """
-    if not is_starter:
-        return tidy(inline(root, f"{homework}.{question}"), question)
-    parts = QUESTIONS[homework][question]
+    script, chosen = f"{homework}.{question}", QUESTIONS[homework][question]
+    source = (root / homework / f"{question}.py").read_text(encoding="utf-8")
+    blocks = [] if 'needs="numpy"' in source else ['needs != "numpy"', '"device" in args']
 
-    def edit(text: str) -> str:
-        text = open_bodies(choose_parts(text, parts), WHOLE.get(question, []))
-        return make_blanks(text, homework)
+    def edit(name: str, text: str) -> str:
+        if name == PLAIN:
+            text = simplify.select_blocks(text, blocks + ["options"] * ("options=" in source))
+        if name == script:
+            text = simplify.choose_parts(text, chosen.parts)
+        is_lesson = name in (script, *chosen.first)
+        cut = simplify.find_long_lessons if is_lesson else simplify.find_long_docstrings
+        return simplify.edit(text, simplify.find_extras(homework), simplify.find_annotations, cut)
 
-    return tidy(inline(root, f"{homework}.{question}", edit), question)
-
-
-def choose_parts(text: str, parts: str) -> str:
-    """The source with those of PARTS only."""
-
-    def choose(match: re.Match) -> str:
-        entries = match[1].split(", ")
-        return f"PARTS = {{{', '.join(e for e in entries if e.split(':')[0][1:-1] in parts)}}}"
-
-    return re.sub(r"^PARTS = \{(.+)\}$", choose, text, flags=re.M)
+    title = source.split("\n")[0]
+    usage = f"    python {question}.py\n\n{chosen.doc.strip()}"
+    text = inline(root, script, edit, PLAIN, chosen.first)
+    return tidy(f'{title}\n\n{usage}\n"""\n\n{text}', question)
 
 
-def make_blanks(text: str, homework: str) -> str:
-    """Each line that carries an equation's tag, without its right side.
+def build_starter(root: Path, homework: str, question: str) -> tuple[str, dict[str, str]]:
+    """A question's starter, and what its blanks stand for: (name of the blank → right side).
 
-    `v = x0 @ C.T  # (n, k) [hw7 1.2]` becomes `v = todo("1.2")  # (n, k) [hw7 1.2]`.
+    Raises:
+        UserError: as `build`, or a blank is not found.
     """
-    left = r"^( *(?:return |[\w\[\], +]+? [-+*]?= |\w+=))"
-    line = re.compile(rf"{left}(.+?)(,?)(  # .*\[{homework} (\w[\w.]*)\])$", re.M)
-    text = line.sub(r'\1todo("\5")\3\4', text)
-    end = text.index('"""', 3) + 3  # of the docstring
-    return f"{text[:end]}\nfrom common.run import todo\n{text[end:]}" if "todo(" in text else text
+    script = f"gradescope.starters.{question}"
+    source = (root / "gradescope" / "starters" / f"{question}.py").read_text(encoding="utf-8")
+    tree, answers = ast.parse(source), {}
+    assigned = {ast.unparse(n.targets[0]): n.value for n in tree.body if isinstance(n, ast.Assign)}
+    words = ast.literal_eval(assigned["BLANKS"])
+    lessons = [node.module for node in tree.body if isinstance(node, ast.ImportFrom)]
+    lessons = [name for name in lessons if name.startswith("hw")]
+    lessons.sort(key=lambda name: name != f"{homework}.{question}")
+    blocks = ['"data" in args'] if "torch" in source else []
 
+    def edit(name: str, text: str) -> str:
+        if name.startswith("hw"):
+            text, found = make_blanks(text, homework, words)
+            answers.update(found)
+            text = text.replace('"""\n', '"""\nfrom gradescope.starters.room import todo\n', 1)
+        text = simplify.select_blocks(text, blocks)
+        is_lesson = name in (script, *lessons)
+        cut = simplify.find_long_lessons if is_lesson else simplify.find_long_docstrings
+        return simplify.edit(text, simplify.find_extras(homework), simplify.find_annotations, cut)
 
-def open_bodies(text: str, names: list[str]) -> str:
-    """The source with `return todo("NAME")` for the bodies of those functions."""
-    lines = text.split("\n")
-    for node in reversed(ast.parse(text).body):
-        if isinstance(node, ast.FunctionDef) and node.name in names:
-            lines[node.body[0].end_lineno : node.end_lineno] = [f'    return todo("{node.name}")']
-    return "\n".join(lines)
+    text = inline(root, script, edit, ROOM, lessons)
+    if missing := sorted(words.keys() - answers.keys()):
+        raise UserError(f"{question}: no line for the blank {missing[0]}")
+    return tidy(f'"""{ast.get_docstring(tree, clean=False)}"""\n\n{text}', question), answers
 
 
 def tidy(text: str, question: str) -> str:
@@ -92,8 +97,7 @@ def tidy(text: str, question: str) -> str:
     """
     if importlib.util.find_spec("ruff") is None:
         raise UserError("ruff formats the files: python -m pip install -r requirements.txt")
-    check = "check --fix --quiet --output-format=concise --select=I,F401,F811,F821"
-    for command in (check, "format"):
+    for command in RUFF:
         ruff = [sys.executable, "-m", "ruff", *command.split(), "--isolated", "--line-length=100"]
         run = subprocess.run([*ruff, "-"], input=text.encode(), capture_output=True)
         if run.returncode:
@@ -128,7 +132,11 @@ def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
             report.write_report(root, args.homework, args.run, args.out)
             return 0
         files = {
-            f"{question}.py": build(root, args.homework, question, args.starter).encode()
+            f"{question}.py": (
+                build_starter(root, args.homework, question)[0]
+                if args.starter
+                else build(root, args.homework, question)
+            ).encode()
             for question in QUESTIONS[args.homework]
         }
         written = {args.out / name / file: content for file, content in files.items()}

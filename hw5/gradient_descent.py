@@ -44,7 +44,10 @@ def hessian() -> np.ndarray:
 
 
 def optimum() -> np.ndarray:
-    """w*, (2,): the solution of ∇R(w) = H·w + ∇R(0) = 0. Source: handout 1(a)."""
+    """w*, (2,), where ∇R(w*) = 0. Source: handout 1(a).
+
+    ∇R is linear: ∇R(w) = H·w + ∇R(0).
+    """
     return np.linalg.solve(hessian(), -gradient(np.zeros(2)))  # [hw5 1a]
 
 
@@ -71,17 +74,26 @@ def distances(path: np.ndarray) -> np.ndarray:
 
 
 def rate(eta: float) -> float:
-    """What ‖w − w*‖ is multiplied by in each iteration in the end: max |1 − ηλ|."""
+    """What ‖w − w*‖ is multiplied by in each iteration in the end.
+
+    That is max |1 − ηλ|, over the eigenvalues λ of H.
+    """
     return float(np.abs(1 - eta * np.linalg.eigvalsh(hessian())).max())  # [hw5 1c]
 
 
 def stability_limit() -> float:
-    """The η from which on gradient descent no longer converges, 2/λ_max."""
+    """The η from which on gradient descent no longer converges.
+
+    That is 2/λ_max, where the factor |1 − ηλ_max| is 1.
+    """
     return float(2 / np.linalg.eigvalsh(hessian())[-1])  # [hw5 1c]
 
 
 def best_eta() -> float:
-    """The constant η with the smallest rate, 2/(λ_min + λ_max)."""
+    """The constant η with the smallest rate.
+
+    That is 2/(λ_min + λ_max), where |1 − ηλ| is the same for both eigenvalues.
+    """
     return float(2 / np.linalg.eigvalsh(hessian()).sum())  # [hw5 1c]
 
 
@@ -124,7 +136,7 @@ def part_b(run: Run) -> dict[str, Any]:
         print(f"  η = {eta:<4g}  distance "
               + "  ".join(f"{when} {value:<10.6g}" for when, value in after.items()))  # fmt: skip
     run.save("b_distance", figures.plot_distances(lines, stability_limit()))
-    run.save("b_paths", figures.plot_paths(paths, R, optimum()))
+    run.save("b_paths", figures.plot_paths(paths, R, optimum()))  # more than HW5 asks
     return results
 
 

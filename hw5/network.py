@@ -65,7 +65,7 @@ def phi(v: np.ndarray, a: float = 5.0) -> np.ndarray:
 
 
 def phi_prime(v: np.ndarray, a: float = 5.0) -> np.ndarray:
-    """The derivative φ′(v) = a·φ(v)·(1 − φ(v)); arguments as for `phi`. Source: handout 2(a)."""
+    """The derivative φ′(v) of each entry of v; arguments as for `phi`. Source: handout 2(a)."""
     z = phi(v, a)
     return a * z * (1 - z)  # [hw5 2a]
 
@@ -98,7 +98,7 @@ def backward(
     delta_f = grad_f * phi_prime(v_f, a)  # (1, n) [hw5 2c]
     grad_z = transpose(network.U) @ delta_f  # ∇_z ℓ, (h, n) [hw5 2c]
     delta_z = grad_z * phi_prime(v_z, a)  # (h, n) [hw5 2c]
-    # The products below are sums over the points, δ_f zᵀ = Σ δ_f,i z_iᵀ. So they are divided by n.
+    # The products below are sums over the points of the batch. So they are divided by n.
     return Network(
         W=delta_z @ transpose(x) / n,  # (h, 2) [hw5 2c]
         b=delta_z.sum(-1, keepdims=True) / n,  # (h, 1) [hw5 2c]

@@ -50,18 +50,18 @@ def layers(batch_norm: bool = False, dropout: float = 0.0, outputs: int = 10) ->
         return ([norm] if batch_norm else []) + ([Dropout(dropout)] if dropout else [])
 
     return [
-        nn.Conv2d(1, 20, 4),  # (n, 20, 25, 25)
+        nn.Conv2d(1, 20, 4),  # (n, 20, 25, 25) [hw6 3]
         nn.ReLU(),
         *regularization(nn.BatchNorm2d(20)),
-        nn.Conv2d(20, 20, 4, stride=2),  # (n, 20, 11, 11)
+        nn.Conv2d(20, 20, 4, stride=2),  # (n, 20, 11, 11) [hw6 3]
         nn.ReLU(),
-        nn.MaxPool2d(2),  # (n, 20, 5, 5): the eleventh row and column are left out
+        nn.MaxPool2d(2),  # (n, 20, 5, 5): the eleventh row and column stay out [hw6 3]
         *regularization(nn.BatchNorm2d(20)),
-        nn.Flatten(),  # (n, 500)
-        nn.Linear(500, 250),
+        nn.Flatten(),  # (n, 500) [hw6 3]
+        nn.Linear(500, 250),  # (n, 250) [hw6 3]
         nn.ReLU(),
         *regularization(nn.BatchNorm1d(250)),
-        nn.Linear(250, outputs),
+        nn.Linear(250, outputs),  # (n, outputs) [hw6 3]
     ]
 
 
@@ -73,7 +73,7 @@ class CNN(nn.Module):
         self.layers = nn.Sequential(*layers(batch_norm, dropout))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x)
+        return self.layers(x)  # (n, 10) [hw6 3]
 
     def features(self, x: Tensor) -> Tensor:
         """The 250-wide layer as the last layer sees it, after ReLU and batch norm: (n, 250)."""
@@ -82,7 +82,7 @@ class CNN(nn.Module):
 
 def accuracy(logits: Tensor, y: Tensor) -> Tensor:
     """Share of the batch's images whose largest logit (n, 10) is that of their digit y (n,)."""
-    return (logits.argmax(1) == y).to(logits.dtype).mean()
+    return (logits.argmax(1) == y).to(logits.dtype).mean()  # scalar [hw6 3]
 
 
 def train(
@@ -109,14 +109,15 @@ def evaluate(model: CNN, images: Tensor) -> tuple[Tensor, Tensor]:
 
 def confusion_matrix(labels: Tensor, predicted: Tensor) -> Tensor:
     """Counts (10, 10): row = the image's digit, column = the network's answer."""
-    return torch.bincount(10 * labels + predicted, minlength=100).view(10, 10)
+    return torch.bincount(10 * labels + predicted, minlength=100).view(10, 10)  # [hw6 3]
 
 
 def top_errors(logits: Tensor, labels: Tensor, count: int) -> Tensor:
     """Indices of wrongly answered images, those first whose wrong answer has most probability."""
-    confidence, predicted = logits.softmax(1).max(1)  # (N,), (N,)
-    wrong = (predicted != labels).nonzero()[:, 0]
-    return wrong[confidence[wrong].argsort(descending=True, stable=True)[:count]]
+    confidence, predicted = logits.softmax(1).max(1)  # (N,), (N,) [hw6 3]
+    wrong = (predicted != labels).nonzero()[:, 0]  # their indices [hw6 3]
+    order = confidence[wrong].argsort(descending=True, stable=True)  # of the wrong ones [hw6 3]
+    return wrong[order[:count]]
 
 
 def part_network(run: Run) -> dict[str, Any]:
@@ -142,7 +143,7 @@ def part_network(run: Run) -> dict[str, Any]:
         "confusion_matrix": counts.tolist(),
         "top_errors": show_top_errors(run, logits, labels),
         "largest_weight": kernels.abs().max().item(),
-        "tsne": show_tsne(run, features[:TSNE_IMAGES], labels[:TSNE_IMAGES]),
+        "tsne": show_tsne(run, features[:TSNE_IMAGES], labels[:TSNE_IMAGES]),  # more than HW6 asks
     }
 
 

@@ -50,22 +50,22 @@ class Autoencoder(nn.Module):
         # HW6's network with batch norm, and with `width` outputs in place of the ten digits'
         self.encoder = nn.Sequential(*layers(batch_norm=True, dropout=dropout, outputs=width))
         self.decoder = nn.Sequential(
-            nn.Linear(width, 360),  # (n, 360)
+            nn.Linear(width, 360),  # (n, 360) [hw7 2]
             nn.ReLU(),
             nn.BatchNorm1d(360),
             Dropout(dropout),
-            nn.Linear(360, 720),  # (n, 720)
+            nn.Linear(360, 720),  # (n, 720) [hw7 2]
             nn.ReLU(),
             nn.BatchNorm1d(720),
             Dropout(dropout),
-            nn.Unflatten(1, (20, 6, 6)),  # (n, 20, 6, 6)
-            Upsample(scale_factor=2, mode="bicubic"),  # (n, 20, 12, 12)
-            nn.ConvTranspose2d(20, 20, 4, stride=2, output_padding=1),  # (n, 20, 27, 27)
+            nn.Unflatten(1, (20, 6, 6)),  # (n, 20, 6, 6) [hw7 2]
+            Upsample(scale_factor=2, mode="bicubic"),  # (n, 20, 12, 12) [hw7 2]
+            nn.ConvTranspose2d(20, 20, 4, stride=2, output_padding=1),  # (n, 20, 27, 27) [hw7 2]
             nn.ReLU(),
             nn.BatchNorm2d(20),
             Dropout(dropout),
-            nn.ConvTranspose2d(20, 1, 4, padding=1),  # (n, 1, 28, 28)
-            nn.Sigmoid(),
+            nn.ConvTranspose2d(20, 1, 4, padding=1),  # (n, 1, 28, 28) [hw7 2]
+            nn.Sigmoid(),  # pixels from 0 to 1 [hw7 2]
         )
 
     def forward(self, x: Tensor, enc_mode: float = 1) -> Tensor:
@@ -81,7 +81,7 @@ class Autoencoder(nn.Module):
         f = self.decoder(z2)  # (n, 1, 28, 28) [hw7 2.3]
         return torch.cat((z, (f - x).flatten(1)), 1)  # (n, k + 784) [hw7 2.4]
 
-    def sample_code(self, x: Tensor) -> Tensor:
+    def sample_code(self, x: Tensor) -> Tensor:  # more than HW7 asks
         """Codes z + N of images, (n, k): what is decoded in training."""
         z = self.encoder(x)
         return z + torch.randn_like(z)
@@ -109,8 +109,8 @@ def generate(model: nn.Module, count: int, seed: int, device: torch.device | str
     """
     model.eval()
     with use_seed(seed, device):
-        output = model(torch.zeros(count, 1, 28, 28, device=device), enc_mode=0)
-    return output[:, -PIXELS:]  # with x = 0, f − x is the image
+        output = model(torch.zeros(count, 1, 28, 28, device=device), enc_mode=0)  # [hw7 2b]
+    return output[:, -PIXELS:]  # (count, 784): with x = 0, f − x is the image [hw7 2b]
 
 
 def part_a(run: Run) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def part_a(run: Run) -> dict[str, Any]:
 
 
 def part_b(run: Run) -> dict[str, Any]:
-    """the handout's training, and what the network generates, reconstructs and interpolates"""
+    """the handout's training, and what the network generates"""
     model = run.place(Autoencoder())
     optimizer = torch.optim.SGD(model.parameters(), lr=run.args.lr)
     metrics = {"code": squared_code_norm, "error": reconstruction_error}
@@ -134,10 +134,11 @@ def part_b(run: Run) -> dict[str, Any]:
         "loss": ("Mean square of [z, f − x]", "per entry, of 794"),
         "code": ("First term: ‖z‖²", "squared length of the code, per image"),
         "error": ("Second term: ‖x − f‖²", "squared error of 784 pixels, per image"),
-    }
+    }  # more than HW7 asks
+    plot_terms(run, "b", history, terms)  # more than HW7 asks
     digits = generate(model, SHOWN, run.args.seed, run.device)
     save_pictures(run, "b", model, digits, "Generated: decoded from 2·N(0, I)")
-    return plot_terms(run, "b", history, terms)
+    return summarize(history)
 
 
 def part_c(run: Run) -> dict[str, Any]:
@@ -154,18 +155,23 @@ def part_c(run: Run) -> dict[str, Any]:
         "loss": ("Negative ELBO: KL + 392 ln v, times 2/816", "per entry, up to a constant"),
         "divergence": ("KL of the codes' distribution from N(0, I)", "nats per image"),
         "error": ("‖x − f‖²", "squared error of 784 pixels, per image"),
-    }
+    }  # more than HW7 asks
+    plot_terms(run, "c", history, terms)  # more than HW7 asks
     codes = sample_codes(model, run.mnist.train.images, SHOWN, run.args.seed)["mixture"]
     save_pictures(run, "c", model, decode(model, codes), "Generated: codes from the mixture")
-    return plot_terms(run, "c", history, terms)
+    return summarize(history)
 
 
 def plot_terms(
     run: Run, part: str, history: list[dict[str, Any]], terms: dict[str, tuple[str, str]]
-) -> dict[str, Any]:
-    """Save a figure per term, loss or metric, of its title and unit; what summary.json holds."""
+) -> None:
+    """Save a figure per term, loss or metric, of its title and unit."""
     for term, (title, unit) in terms.items():
         run.save(f"{part}_{term}", plots.learning_curves(history, term, unit, title))
+
+
+def summarize(history: list[dict[str, Any]]) -> dict[str, Any]:
+    """What summary.json holds of a training."""
     last = {name: value for name, value in history[-1].items() if name.startswith("test_")}
     return {"history": history, **last, "test_loss": [row["test_loss"] for row in history]}
 

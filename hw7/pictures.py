@@ -16,8 +16,13 @@ def save_pictures(run: Run, part: str, model: nn.Module, digits: Tensor, title: 
 
     Their names begin with `part`. Reconstructed are the first test images.
     """
-    images, labels = run.mnist.test
     run.save(f"{part}_generated", plots.image_grid(digits.cpu(), COLUMNS, title=title))
+    save_decoded(run, part, model)  # more than HW7 asks
+
+
+def save_decoded(run: Run, part: str, model: nn.Module) -> None:
+    """Figures of reconstructions and interpolations, whose names begin with `part`."""
+    images, labels = run.mnist.test
     figure = plot_reconstructions(model, images[:SHOWN], run.args.seed)
     run.save(f"{part}_reconstructed", figure)
     run.save(f"{part}_interpolated", plot_interpolations(model, images, labels))

@@ -1,7 +1,7 @@
 """The inliner on small projects, where every rule can be seen."""
 
 from common.runtime.errors import UserError
-from gradescope.inline import inline, select_torch
+from gradescope.inline import inline
 
 import pytest
 
@@ -82,12 +82,15 @@ def triple(x):
 
 @pytest.fixture
 def make(tmp_path):
-    def write(script=SCRIPT, helpers=HELPERS) -> str:
+    def write(script=SCRIPT, helpers=HELPERS, plain="", first=()) -> str:
         folder = tmp_path / "hw1"
         folder.mkdir(exist_ok=True)
         for name, text in {"__init__": "", "script": script, "helpers": helpers}.items():
             (folder / f"{name}.py").write_text(text, encoding="utf-8")
-        return inline(tmp_path, "hw1.script")
+        (tmp_path / "gradescope").mkdir(exist_ok=True)
+        (tmp_path / "gradescope" / "plain.py").write_text(plain, encoding="utf-8")
+        edit = lambda name, text: text  # noqa: E731
+        return inline(tmp_path, "hw1.script", edit, "gradescope.plain", first)
 
     return write
 
@@ -100,7 +103,7 @@ def test_result(make):
 
 def test_what_is_left_out(make):
     text = make()
-    for word in ("unused", "triple", "pi", "tau", "sys.path", "README", "study", "More of it"):
+    for word in ("unused", "triple", "pi", "tau", "sys.path", "README", "study"):
         assert word not in text, word
     assert "It has two paragraphs." in text and "# What everything is based on." in text
 
@@ -114,8 +117,10 @@ def test_order(make):
 
 def test_what_a_statement_calls_comes_before_it(make):
     script = SCRIPT.replace("LIMIT = 2 * BASE", "LIMIT = helpers.double(BASE)")
-    text = make(script)
+    helpers = HELPERS.replace("return 2 * x", "return 2 * keep(x)")
+    text = make(script, helpers + "\n\ndef keep(x):\n    return x\n")
     assert text.index("def double") < text.index("LIMIT =")
+    exec(compile(text, "file", "exec"), {"__name__": "file"})  # calls double, which calls keep
 
 
 def test_a_name_with_two_meanings_is_refused(make):
@@ -136,7 +141,28 @@ def test_renamed_imports_are_refused(make):
         make(SCRIPT.replace("import BASE, Thing", "import BASE as B, Thing"))
 
 
-def test_blocks_for_torch():
-    text = 'a\nif needs != "numpy":\n    import torch\n    b\nc\n'
-    assert select_torch(text, True) == "a\nc\n"
-    assert select_torch(text, False) == "a\nimport torch\nb\nc\n"
+def test_the_plain_form_stands_in(make):
+    names = {"__name__": "file"}
+    text = make(plain="import math\n\n\ndef double(x):\n    return 3 * x * math.cos(0)\n")
+    exec(compile(text, "file", "exec"), names)
+    assert names["main"]() == {"a": 5}
+    assert "2 * x" not in text and "import math" in text
+
+
+def test_modules_that_come_first(make):
+    text = make(first=["hw1.helpers"])
+    assert text.index("class Thing") < text.index("class Lesson")
+
+
+def test_what_is_given_stays_without_a_mention(make):
+    script = SCRIPT.replace("import BASE, Thing", "import BASE, Thing, triple")
+    text = make(script.replace("LIMIT =", "GIVEN = (triple,)\nLIMIT ="))
+    assert "def triple" in text and "tau" in text and "GIVEN" not in text
+
+
+def test_the_edit_comes_before(make, tmp_path):
+    make()
+    text = inline(
+        tmp_path, "hw1.script", lambda name, text: text.replace("2 *", "5 *"), "gradescope.plain"
+    )
+    assert "LIMIT = 5 * BASE" in text and "return 5 * x" in text

@@ -8,7 +8,7 @@ import pytest
 # Question → options of a run that takes little.
 CHEAP = {
     "gradient_descent": ["--part", "a"],
-    "backprop": ["--part", "a"],
+    "backprop": ["--part", "d", "--epochs", "1"],
     "cnn": ["--epochs", "1", "--batch-size", "1000"],
     "kmeans": ["--part", "b", "--epochs", "1"],
     "autoencoder": ["--part", "a"],
@@ -55,19 +55,19 @@ def test_a_pasted_file_runs_and_its_figures_appear(
 
 def test_the_notebook_s_own_options_are_not_meant(made, shown, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names = paste(made["backprop"])
-    names["PARTS"] = {"a": names["part_a"]}
+    names = paste(made["gradient_descent"])
     assert names["main"]() == 0
-    assert shown == ["results/hw5/backprop/a_phi.png"]
+    assert shown == ["results/hw5/gradient_descent/b_distance.png"]
 
 
 def test_those_of_a_file_that_a_cell_runs_are_meant(made, shown, tmp_path, monkeypatch):
     """As %run backprop.py --out elsewhere does it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys.modules["__main__"], "__file__", "backprop.py", raising=False)
-    monkeypatch.setattr(sys, "argv", ["backprop.py", "--part", "a", "--out", "elsewhere"])
+    options = ["--part", "d", "--epochs", "1", "--out", "elsewhere"]
+    monkeypatch.setattr(sys, "argv", ["backprop.py", *options])
     assert paste(made["backprop"])["main"]() == 0
-    assert shown == ["elsewhere/a_phi.png"]
+    assert shown == ["elsewhere/d_mse.png"]
 
 
 def test_its_end_is_no_error(made, shown, tmp_path, monkeypatch, capsys):
@@ -82,4 +82,4 @@ def test_its_end_is_no_error(made, shown, tmp_path, monkeypatch, capsys):
 def test_without_docstrings_it_runs_as_well(made, shown, tmp_path, monkeypatch):
     """Python -OO removes them."""
     monkeypatch.chdir(tmp_path)
-    assert paste(made["backprop"], optimize=2)["main"](["--part", "a"]) == 0
+    assert paste(made["gradient_descent"], optimize=2)["main"](["--part", "a"]) == 0

@@ -1,64 +1,138 @@
-"""The plain form of common/: what a file does where its surroundings are others."""
+"""The plain form of common/: the same numbers, and what it does in other surroundings."""
 
+import io
 import sys
+from argparse import Namespace
 from types import SimpleNamespace
 
 from common.data import Batches as OwnBatches
+from common.loop import test_loop as own_test_loop
+from common.loop import train_loop as own_train_loop
 from gradescope import plain
 
 import pytest
 import torch
 
 
-def test_no_data_and_no_network_gives_one_short_message(run_alone):
-    process, _ = run_alone("kmeans", "--part", "b")
-    assert process.returncode == 2
-    assert process.stderr.count("\n") == 3 and "--data" in process.stderr
-    assert "Traceback" not in process.stderr
+@pytest.fixture
+def run(sample, tmp_path):
+    args = Namespace(out=tmp_path, seed=0, batch_size=300, epochs=2, device="cpu")
+    run = plain.Run(args)
+    run.mnist = sample
+    return run
 
 
-def test_c_locale(run_alone):
-    settings = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    process, out = run_alone("gradient_descent", "--part", "a", **settings)
-    assert process.returncode == 0, process.stderr
-    assert (out / "summary.json").exists()
+def make_model():
+    torch.manual_seed(0)
+    layers = torch.nn.Flatten(), torch.nn.Linear(784, 10), torch.nn.Dropout(0.5)
+    model = torch.nn.Sequential(*layers)
+    return model, torch.optim.SGD(model.parameters(), lr=0.1)
+
+
+def accuracy(prediction, y):
+    return (prediction.argmax(1) == y).float().mean()
 
 
 def test_runs_without_a_file_in_a_notebook(made, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["ipykernel", "-f", "kernel.json"])
+    monkeypatch.setattr(sys, "argv", ["ipykernel_launcher.py", "-f", "kernel.json"])
     monkeypatch.setitem(sys.modules, "ipykernel", SimpleNamespace())
     monkeypatch.setitem(sys.modules, "__main__", SimpleNamespace())
-    cell = made["gradient_descent"].replace("ITERATIONS = 500", "ITERATIONS = 100")
     names = {"__name__": "notebook"}
-    exec(compile(cell, "<cell>", "exec"), names)
-    names["PARTS"] = {"a": names["part_a"]}
-    monkeypatch.setitem(names, "PARTS", names["PARTS"])
+    exec(compile(made["gradient_descent"], "<cell>", "exec"), names)
+    names["PARTS"].pop("b")
     assert names["main"]() == 0
     assert (tmp_path / "results" / "hw5" / "gradient_descent" / "summary.json").exists()
 
 
 @pytest.mark.parametrize("seed", [None, 3])
 def test_batches_are_those_of_the_course(sample, seed):
+    own, other = (kind(sample.train, 300, seed) for kind in (OwnBatches, plain.Batches))
+    assert len(own) == len(other) == 4
     for _ in range(2):
-        for own, other in zip(
-            OwnBatches(sample.train, 300, seed), plain.Batches(sample.train, 300, seed)
-        ):
-            assert torch.equal(own[0], other[0]) and torch.equal(own[1], other[1])
+        for one, another in zip(own, other):
+            assert torch.equal(one[0], another[0]) and torch.equal(one[1], another[1])
+    table = torch.rand(4, 2)
+    assert own.average(table) == other.average(list(table))
 
 
-def test_averages_are_weighted_by_size():
-    model = torch.nn.Linear(1, 1)
-    split = plain.Split(torch.ones(5, 1), torch.tensor([0.0, 0, 0, 0, 5]))
-    rows = plain.run_epoch(model, plain.Batches(split, 4), lambda _, y: y.mean(), {})
-    assert rows == {"loss": 1.0}
+def test_fit_has_the_loops_of_the_course(run, sample):
+    """Bit for bit, and with a scheduler that halves the learning rate after each epoch."""
+    loss_fn, metrics = torch.nn.functional.cross_entropy, {"accuracy": accuracy}
+    model, optimizer = make_model()
+    train, test = OwnBatches(sample.train, 300, 0), OwnBatches(sample.test)
+    expected = []
+    for epoch in (1, 2):
+        row = {"epoch": epoch}
+        averages = own_train_loop(model, train, loss_fn, optimizer, metrics)
+        row |= {f"train_{name}": value for name, value in averages.items()}
+        averages = own_test_loop(model, test, loss_fn, metrics)
+        row |= {f"test_{name}": value for name, value in averages.items()}
+        optimizer.param_groups[0]["lr"] /= 2
+        expected.append(row)
+    model, optimizer = make_model()
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+    assert run.fit(model, loss_fn, optimizer, metrics, scheduler) == expected
+    model, optimizer = make_model()
+    small = plain.Split(sample.test.images[:20], sample.test.labels[:20])
+    (row,) = run.fit(model, loss_fn, optimizer, metrics, train=small, test=small, epochs=1)
+    for name in ("train_accuracy", "test_accuracy"):
+        assert round(20 * row[name], 6) % 1 == 0
 
 
-def test_divergence_is_one_line(sample, tmp_path):
-    args = SimpleNamespace(out=tmp_path, seed=0, batch_size=500, epochs=1, device="cpu")
-    run = plain.Run("hw7/kmeans", args)
-    run.mnist = sample
-    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 1))
-    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-    with pytest.raises(plain.UserError, match="training diverged in epoch 1: try a lower --lr"):
+def test_divergence_is_one_line(run):
+    model, optimizer = make_model()
+    with pytest.raises(plain.UserError, match="not finite in epoch 1"):
         run.fit(model, lambda prediction, _: prediction.sum() * torch.inf, optimizer)
+
+
+def test_the_run_does_what_the_course_s_does(run, tmp_path):
+    assert run.map(abs, [-1, 2]) == [1, 2]
+    run.write("table.csv", b"1")
+    assert (tmp_path / "table.csv").read_bytes() == b"1"
+    assert run.place(torch.nn.Conv2d(2, 2, 3)).weight.is_contiguous(
+        memory_format=torch.channels_last
+    )
+    assert [len(y) for _, y in run.batches(run.mnist.test)] == [200]
+    assert next(len(y) for _, y in run.batches(run.mnist.train, shuffle=False)) == 256
+
+
+def test_options_of_the_script_and_seconds_of_the_parts(tmp_path):
+    def part(run):
+        """the only part"""
+        assert run.args.word == "b" and run.args.epochs == 3
+        return {"number": 1}
+
+    options = {"--word": {"choices": ["a", "b"]}}
+    arguments = ["--word", "b", "--epochs", "3", "--out", str(tmp_path)]
+    parts = {"a": part}
+    assert plain.run_parts("x/y", "", parts, arguments, "numpy", options=options, epochs=1) == 0
+    summary = plain.json.loads((tmp_path / "summary.json").read_text())
+    assert summary["results"] == {"a": {"number": 1}} and summary["seconds"].keys() == {"a"}
+
+
+def test_every_part_starts_from_the_seed(tmp_path):
+    def part(run):
+        """random numbers"""
+        return torch.rand(1).item()
+
+    threads = torch.get_num_threads()
+    arguments = ["--seed", "3", "--device", "cpu", "--out", str(tmp_path)]
+    assert plain.run_parts("x/y", "", {"a": part, "b": part}, arguments) == 0
+    torch.set_flush_denormal(False)
+    results = plain.json.loads((tmp_path / "summary.json").read_text())["results"]
+    torch.manual_seed(3)
+    assert results["a"] == results["b"] == torch.rand(1).item()
+    assert torch.get_num_threads() == threads
+
+
+def test_letters_that_the_terminal_lacks(tmp_path, monkeypatch):
+    def part(run):
+        """with η"""
+        return {}
+
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    assert plain.run_parts("x/y", "", {"a": part}, ["--out", str(tmp_path)], "numpy") == 0
+    terminal.flush()
+    assert terminal.buffer.getvalue().startswith(b"\npart a: with ?\n")

@@ -95,7 +95,7 @@ HACKS = [
     ('            {"batch_size": points},\n', '            {"batch_size": 1000},\n'),
     ('{"batch_size": 100, "eta": 1.0}', '{"batch_size": 100, "eta": 0.5}'),
     ("(1, 2, 4, 6, 12)", "(1, 2, 4, 6, 10)"),
-    ('{"sigma": 0.001}', '{"sigma": 0.01}'),
+    ("(0.0, 0.001, 1.0, 3.0)", "(0.0, 0.01, 1.0, 3.0)"),
     ('"patience": 1, "hidden": 6}', '"patience": 1, "hidden": 5}'),
     ('"patience": 1, "batch_size": 5}', '"patience": 1, "batch_size": 10}'),
     ("replace(base, **change)", "Hyperparameters(**change)"),

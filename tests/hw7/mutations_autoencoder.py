@@ -15,7 +15,7 @@ MUTATIONS = [
     (AUTOENCODER, "f = self.decoder(z2)", "f = self.decoder(z)"),
     (AUTOENCODER, "torch.cat((z, (f - x).flatten(1)), 1)", "torch.cat((z, f.flatten(1)), 1)"),
     (AUTOENCODER, "torch.cat((z, (f", "torch.cat((z2, (f"),
-    (AUTOENCODER, "            nn.Sigmoid(),\n", ""),
+    (AUTOENCODER, "nn.Sigmoid()", "nn.Identity()"),
     (
         AUTOENCODER,
         "nn.ReLU(),\n            nn.BatchNorm1d(360),",
