@@ -117,10 +117,10 @@ def choose_bandwidth(points: np.ndarray, others: np.ndarray | None = None) -> fl
     def loss(log_h: float) -> float:
         return -log_sum_exp(log_kernels(squares, np.exp(log_h), d)).mean()
 
-    grid = np.log(points.std(0).max()) + np.linspace(-5, 1, 21)
+    grid = np.log(points.std(0).max()) + np.linspace(-5, 1.2, 26)
     best = int(np.argmin([loss(log_h) for log_h in grid]))
     low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
-    for _ in range(11):
+    for _ in range(20):
         left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
         low, high = (low, right) if loss(left) < loss(right) else (left, high)  # [l19 7]
     return float(np.exp((low + high) / 2))

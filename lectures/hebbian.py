@@ -94,7 +94,10 @@ def learn(
     order: np.ndarray,
     **options,
 ) -> np.ndarray:
-    """W after the points X[i] for i in `order`, (m, d); `rates` has an η for each of them."""
+    """W after the points X[i] for i in `order`, (m, d); `rates` has an η for each of them.
+
+    An η may be a column (m, 1), too: one for each neuron.
+    """
     with np.errstate(**SILENT):
         for i, eta in zip(order, rates):
             W = rule(W, X[i], eta, **options)

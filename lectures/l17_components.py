@@ -123,7 +123,9 @@ def part_a(run: Run) -> dict[str, Any]:
     gray = [0.5 + 4 * np.sign(w @ first) * w for w in pictures]  # gray is 0
     titles = [f"{step:,}" for step in STEPS] + ["PCA"]
     title = "The weights, at length 1, after so many images (gray is 0)"
-    run.save("a_filters", plots.image_grid(np.clip(gray, 0, 1), len(titles), titles, [*rules], title))
+    run.save(
+        "a_filters", plots.image_grid(np.clip(gray, 0, 1), len(titles), titles, [*rules], title)
+    )
     return results
 
 
@@ -164,8 +166,8 @@ def part_b(run: Run) -> dict[str, Any]:
 def part_c(run: Run) -> dict[str, Any]:
     """several components: Sanger's rule, and Oja's with as many neurons"""
     X, _ = load_pixels(run)
-    pca = find_components(X, COMPONENTS + 1)
-    V, following = np.split(pca.components_, [COMPONENTS])  # and the first that has no neuron
+    pca = find_components(X, COMPONENTS)
+    V = pca.components_
     order = draw_order(len(X), PASSES * len(X), run.args.seed)
     rates = falling(2 * run.args.lr, len(order))
     start = first_weights(COMPONENTS, 784, run.args.seed)
@@ -179,7 +181,7 @@ def part_c(run: Run) -> dict[str, Any]:
         near = cosines(W, V)
         shares = np.linalg.norm(V @ np.linalg.qr(W.T)[0], axis=1) ** 2
         results[name] = {"cosines": near.tolist(), "norms": np.linalg.norm(W, axis=1).tolist(),
-                         "first": cosines(W, V[:1]).tolist(), "next": cosines(W, following).tolist(),
+                         "first": cosines(W, V[:1]).tolist(),
                          "subspace": float(shares.mean())}  # fmt: skip
         print(f"  {name:6}  cosines with PCA's {', '.join(f'{each:.4f}' for each in near)}")
     targets = (V, V, V[:1])  # w and −w are one component: show the sign of PCA's

@@ -125,6 +125,11 @@ def test_traces_and_learning_take_the_points_in_order(case):
     found = hebbian.learn(hebbian.oja, W, X, [0.01, 0.03, 0.02], [2, 0, 2])
     np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(path[1], hebbian.oja(W, X[2], 0.01))
+    columns = np.array([[[0.1], [0.2], [0.3]], [[0.3], [0.2], [0.1]]])
+    found = hebbian.learn(hebbian.oja, W, X, columns, [4, 7])
+    for i in range(3):
+        alone = hebbian.learn(hebbian.oja, W[i : i + 1], X, columns[:, i, 0], [4, 7])
+        np.testing.assert_allclose(found[i], alone[0])
 
 
 @pytest.mark.filterwarnings("error")
