@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ li
 
 from common import plots
 from common.run import Run, run_parts
-from lectures.hebbian import covariance_rule, hebb, learn, oja, sanger
+from lectures.hebbian import SILENT, covariance_rule, hebb, learn, oja, sanger
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -59,8 +59,9 @@ def cosines(W: np.ndarray, directions: np.ndarray) -> np.ndarray:
 
 def norm(W: np.ndarray) -> float:
     """‖W‖, also where its square is beyond the largest float."""
-    largest = np.abs(W).max()
-    return float(largest * np.linalg.norm(W / largest))
+    with np.errstate(**SILENT):
+        largest = np.abs(W).max()
+        return float(largest * np.linalg.norm(W / largest))
 
 
 def falling(eta: float, count: int) -> np.ndarray:
@@ -77,11 +78,11 @@ def draw_order(n: int, count: int, seed: int) -> np.ndarray:
 def follow(
     rule: Callable, W: np.ndarray, X: np.ndarray, rates: np.ndarray, order, marks, **options: Any
 ) -> list[np.ndarray]:
-    """W (1, d) when as many images have been seen as `marks` says; ends where W is not finite."""
+    """W (1, d) when as many images have been seen as `marks` says; ends where ‖W‖ is not finite."""
     path = []
     for begin, end in pairwise([0, *marks]):
         W = learn(rule, W, X, rates[begin:end], order[begin:end], **options)
-        if not np.isfinite(W).all():
+        if not norm(W) < np.inf:
             break
         path.append(W)
     return path
@@ -137,7 +138,8 @@ def measure_oja(run: Run, X: np.ndarray, first: np.ndarray, rates: np.ndarray) -
     ends = []
     for seed in range(run.args.seed, run.args.seed + SEEDS):
         W = learn(oja, first_weights(1, 784, seed), X, rates, draw_order(len(X), len(rates), seed))
-        ends.append((cosines(W, first)[0], np.linalg.norm(W)))
+        with np.errstate(**SILENT):
+            ends.append((cosines(W, first)[0], norm(W)))
     if not np.isfinite(ends).all():
         return {"outcome": "diverged"}
     mean, std = np.mean(ends, 0), np.std(ends, 0)
@@ -179,10 +181,8 @@ def part_c(run: Run) -> dict[str, Any]:
             print(f"  {name:6}  diverged")
             continue
         near = cosines(W, V)
-        shares = np.linalg.norm(V @ np.linalg.qr(W.T)[0], axis=1) ** 2
         results[name] = {"cosines": near.tolist(), "norms": np.linalg.norm(W, axis=1).tolist(),
-                         "first": cosines(W, V[:1]).tolist(),
-                         "subspace": float(shares.mean())}  # fmt: skip
+                         "first": cosines(W, V[:1]).tolist()}  # fmt: skip
         print(f"  {name:6}  cosines with PCA's {', '.join(f'{each:.4f}' for each in near)}")
     targets = (V, V, V[:1])  # w and −w are one component: show the sign of PCA's
     signs = [np.sign((W * U).sum(1))[:, None] for W, U in zip(filters.values(), targets)]

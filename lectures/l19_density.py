@@ -91,7 +91,6 @@ def part_b(run: Run) -> dict[str, Any]:
     data = load_faithful(run.args.points, run.args.seed)
     apart, x = data[:, 1], load_faithful(run.args.points)[:, 1]
     h = ld.choose_bandwidth(apart) if run.args.bandwidth is None else run.args.bandwidth
-    ld.log_kde(x[:1], x, h)  # complains of a bandwidth that is none
     widths = np.geomspace(0.02, 30, 60)
     lines = {"by all points": [ld.log_kde(apart, apart, w).mean() for w in widths],
              "by the others": [ld.leave_one_out(apart, w).mean() for w in widths],

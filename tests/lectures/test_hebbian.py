@@ -46,6 +46,12 @@ def test_the_covariance_rule_multiplies_by_the_covariance_on_average(case):
     np.testing.assert_allclose(np.mean(steps, 0), 0.1 * W @ np.cov(X.T, bias=True))
 
 
+def test_the_covariance_rule_is_linear_hebb_less_the_means(case):
+    W, x, X = case
+    found = hebbian.covariance_rule(W, x, 0.1, X.mean(0))
+    np.testing.assert_allclose(found, hebbian.hebb(W, x - X.mean(0), 0.1))
+
+
 def test_the_nearest_is_scipy_s(case):
     W, _, X = case
     W = W * [[0.5], [1], [4]]

@@ -106,9 +106,11 @@ def test_figures(run):
     unequal, equal, biased = drawn["b_winner"].axes
     square = np.stack(np.meshgrid(l17.EDGE, l17.EDGE), -1).reshape(-1, 2)
     nearest = cdist(square, l17.ARROWS).argmin(1).reshape(251, 251)
-    np.testing.assert_array_equal(biased.images[0].get_array(), nearest)
-    assert (unequal.images[0].get_array() != nearest).mean() == run[0]["b"]["unequal norms"]
-    assert unequal.images[1].get_alpha().max() > 0 == equal.images[1].get_alpha().max()
+    assert (biased.images[0].get_array() != nearest).mean() < 1e-3  # ties on a border
+    wrong = (unequal.images[0].get_array() != nearest).mean()
+    assert wrong == pytest.approx(run[0]["b"]["unequal norms"], abs=1e-3)
+    dark = [np.max(axes.images[1].get_alpha()) for axes in (unequal, equal, biased)]
+    assert dark[0] > 0 == dark[1] == dark[2]
 
 
 @pytest.mark.parametrize("k", ["0", "501", "-3"])

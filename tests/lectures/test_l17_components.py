@@ -67,7 +67,6 @@ def test_sanger_finds_several_and_oja_one(run, pca):
     assert max(c["Oja"]["cosines"][1:]) < 0.2
     np.testing.assert_allclose(c["Sanger"]["norms"], 1, atol=0.03)
     np.testing.assert_allclose(c["ratio"][:3], pca.explained_variance_ratio_, rtol=1e-3)
-    assert c["Sanger"]["subspace"] > 0.97 > c["Oja"]["subspace"]
 
 
 def test_figures(run, pca):
@@ -82,11 +81,20 @@ def test_figures(run, pca):
     assert lines[3].get_ydata()[-1] == run[0]["a"]["Oja, less the mean"]["norm"]
 
 
+def test_following_w_is_learning_with_stops():
+    rng = np.random.default_rng(5)
+    X, rates, order = rng.standard_normal((9, 4)), np.linspace(0.1, 0.02, 7), rng.permutation(9)[:7]
+    start = l17.first_weights(1, 4, 0)
+    path = l17.follow(l17.oja, start, X, rates, order, [0, 3, 7])
+    for W, mark in zip(path, (0, 3, 7)):
+        np.testing.assert_array_equal(W, l17.learn(l17.oja, start, X, rates[:mark], order[:mark]))
+
+
 def test_lengths_cosines_and_orders():
     W = np.array([[3.0, 4.0], [0.0, -2.0]])
     assert l17.norm(W[:1]) == pytest.approx(5)
     assert l17.norm(1e200 * W[:1]) == pytest.approx(5e200)
-    np.testing.assert_allclose(l17.cosines(1e200 * W, np.array([[1.0, 0.0]])), [0.6, 0])
+    np.testing.assert_allclose(l17.cosines(-1e200 * W, np.array([[1.0, 0.0]])), [0.6, 0])
     np.testing.assert_allclose(np.linalg.norm(l17.first_weights(4, 9, 1), axis=1), 1)
     order = l17.draw_order(5, 12, 0)
     assert len(order) == 12 and sorted(order[:5]) == sorted(order[5:10]) == [0, 1, 2, 3, 4]

@@ -51,6 +51,7 @@ def test_saturation_and_decay(run):
         np.testing.assert_allclose(found, expected)
         np.testing.assert_allclose(linear[f"α = {alpha}"][:3], [1, 1 + alpha, (1 + alpha) ** 2])
     assert linear["α = 0.5, η = 0.4"][-1] == pytest.approx(0.9**40)
+    assert sign["α = 0.5, η = 0.4"][-1] == pytest.approx(0.4 / (1 - 0.5))
 
 
 def test_parted_means_one_sign_for_each_group():

@@ -19,7 +19,7 @@ def run(tmp_path_factory, figures):
     """The script with fewer samples: its results and its figures by name."""
     out = tmp_path_factory.mktemp("l19")
     with pytest.MonkeyPatch.context() as patch, figures() as drawn:
-        patch.setattr(l19, "FOLDS", 4)
+        patch.setattr(l19, "FOLDS", 3)
         patch.setattr(l19, "DRAWS", 4000)
         assert l19.main(["--out", str(out)]) == 0
     return json.loads((out / "summary.json").read_text())["results"], drawn
@@ -67,11 +67,15 @@ def test_undoing_the_rounding_keeps_what_the_numbers_are_rounded_to():
 def test_the_held_out_likelihood_of_a_gaussian(monkeypatch):
     monkeypatch.setattr(l19, "FOLDS", 4)
     x = l19.load_faithful()[:, 1]
-    logs = []
+    logs, kernels = [], []
     for fit, rest in KFold(4, shuffle=True, random_state=0).split(x):
         logs.append(stats.norm(*stats.norm.fit(x[fit])).logpdf(x[rest]))
+        kde = stats.gaussian_kde(x[fit], ld.silverman(x[fit]) / x[fit].std(ddof=1))
+        kernels.append(kde.logpdf(x[rest]))
         assert (x[fit].size, x[rest].size) == (204, 68)
-    assert l19.held_out(x, 0)["Gaussian"] == pytest.approx(np.concatenate(logs).mean())
+    found = l19.held_out(x, 0)
+    assert found["Gaussian"] == pytest.approx(np.concatenate(logs).mean())
+    assert found["KDE, h by Silverman"] == pytest.approx(np.concatenate(kernels).mean())
 
 
 def test_bandwidths(run):

@@ -62,3 +62,5 @@ def test_figures(run):
     np.testing.assert_allclose(line.get_ydata(), stats.expon.pdf(line.get_xdata()), atol=1e-9)
     x, y = drawn["b_samples"].axes[1].lines[0].get_data()
     np.testing.assert_allclose(y, 2 - 2 * x, atol=1e-9)
+    heights = drawn["b_samples"].axes[1].patches[0].get_data().values
+    np.testing.assert_allclose(heights, y, atol=0.6)  # 100 samples in a bin
