@@ -94,13 +94,14 @@ def part_b(run: Run) -> dict[str, Any]:
     """the winner is the nearest only if all norms are equal"""
     square = np.stack(np.meshgrid(EDGE, EDGE), -1).reshape(-1, 2)
     figure, panels = plots.subplots(1, 3, (11, 4.5), sharey=True)
-    shapes = {"unequal norms": ARROWS, "the same directions, norm 1": unit(ARROWS)}
+    shapes = {"unequal": ARROWS, "unit": unit(ARROWS)}
+    titles = ("unequal norms", "the same directions, norm 1")
     results = {}
-    for axes, (title, W) in zip(panels, shapes.items()):
+    for axes, title, (name, W) in zip(panels, titles, shapes.items()):
         won, near = (answers(W, square, nearest).argmax(1) for nearest in (False, True))
-        results[title] = disagreement(W, square)
+        results[name] = disagreement(W, square)
         draw_areas(axes, W, won, won != near, f"largest wᵀx: {title}")
-        print(f"  {title:28}  {results[title]:.1%} of the square is not won by the nearest")
+        print(f"  {title:28}  {results[name]:.1%} of the square is not won by the nearest")
     near = answers(ARROWS, square, nearest=True).argmax(1)
     draw_areas(panels[2], ARROWS, near, np.zeros(len(square)), "largest 2wᵀx − ‖w‖²: unequal norms")
     panels[0].set_ylabel("$x_2$")
@@ -131,27 +132,28 @@ def part_c(run: Run) -> dict[str, Any]:
     C, network = C.numpy(), start
     for _ in range(iterations):
         network = move_to_means(network, X)
-    ends = {"Lloyd": C, "network, batch, η = 1": network}
+    ends = {"Lloyd": C, "network": network}
     rng = np.random.default_rng(run.args.seed)
     order = np.concatenate([rng.permutation(len(X)) for _ in range(2)])
     for eta in RATES:
         rates = np.full(len(order), eta)
-        ends[f"nearest, η = {eta:g}"] = learn(competitive, start, X, rates, order, nearest=True)
+        ends[f"nearest_{eta:g}"] = learn(competitive, start, X, rates, order, nearest=True)
     falling = 0.1 / (1 + 0.001 * np.arange(len(order)))
-    ends["nearest, falling η"] = learn(competitive, start, X, falling, order, nearest=True)
-    ends["largest wᵀx, falling η"] = learn(competitive, start, X, falling, order)
+    ends["nearest_falling"] = learn(competitive, start, X, falling, order, nearest=True)
+    ends["largest_falling"] = learn(competitive, start, X, falling, order)
     results = {"iterations": iterations, "winner_not_nearest": disagreement(C, X),
                "winner_not_nearest_unit": disagreement(unit(C), X),
                "norms": np.sort(np.linalg.norm(C, axis=1)).tolist()}  # fmt: skip
     for name, W in ends.items():
-        used = len(np.unique(answers(W, X, "wᵀx" not in name).argmax(1)))
+        used = len(np.unique(answers(W, X, "largest" not in name).argmax(1)))
         results[name] = {"inertia": inertia(W, X), "used": used}
-        print(f"  {name:22}  inertia {results[name]['inertia']:.3f}, {used} neurons win")
+        print(f"  {name:16}  inertia {results[name]['inertia']:.3f}, {used} neurons win")
     results["difference"] = float(np.abs(network - C).max())
     print("  by Lloyd's centers, {winner_not_nearest:.1%} of the images have a winner that is not "
           "the nearest; at norm 1 {winner_not_nearest_unit:.1%}".format(**results))  # fmt: skip
+    shown = ("Lloyd", "nearest_falling", "largest_falling")
     rows = ["Lloyd", "nearest, falling η", "largest wᵀx, falling η"]
-    grid = np.concatenate([ends[row][:10] for row in rows])
+    grid = np.concatenate([ends[name][:10] for name in shown])
     run.save("c_weights", plots.image_grid(np.clip(grid, 0, 1), min(k, 10), (), rows))
     return results
 

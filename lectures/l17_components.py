@@ -93,29 +93,30 @@ def part_a(run: Run) -> dict[str, Any]:
     X, mean = load_pixels(run)
     first = find_components(X, 1).components_[0]
     raw = X + mean
-    rules = {"Hebb": (hebb, raw, {}), "covariance rule": (covariance_rule, raw, {"x_mean": mean}),
-             "Oja, raw pixels": (oja, raw, {}), "Oja, less the mean": (oja, X, {})}  # fmt: skip
+    rules = {"Hebb": (hebb, raw, {}), "covariance": (covariance_rule, raw, {"x_mean": mean}),
+             "Oja_raw": (oja, raw, {}), "Oja": (oja, X, {})}  # fmt: skip
+    labels = ["Hebb", "covariance rule", "Oja, raw pixels", "Oja, less the mean"]
     order = draw_order(len(X), STEPS[-1], run.args.seed)
     rates = falling(run.args.lr, STEPS[-1])
     marks = np.unique(np.r_[0, np.geomspace(1, STEPS[-1], 40).astype(int), STEPS])
     figure, (left, right) = plots.subplots(1, 2, (9.5, 3.8))
     results, pictures = {}, []
-    for name, (rule, data, options) in rules.items():
+    for label, (name, (rule, data, options)) in zip(labels, rules.items()):
         start = first_weights(1, 784, run.args.seed)
         path = follow(rule, start, data, rates, order, marks, **options)
         norms, near = [norm(W) for W in path], [float(cosines(W, first)[0]) for W in path]
         seen = [W[0] / length for W, length, mark in zip(path, norms, marks) if mark in STEPS]
         pictures += [*seen, *[np.zeros(784)] * (len(STEPS) - len(seen)), first]
         style = "--" if rule is oja else "-"
-        left.loglog(marks[1 : len(path)], norms[1:], style, label=name)
-        right.semilogx(marks[1 : len(path)], near[1:], style, label=name)
+        left.loglog(marks[1 : len(path)], norms[1:], style, label=label)
+        right.semilogx(marks[1 : len(path)], near[1:], style, label=label)
         if len(path) < len(marks):
             results[name] = {"diverged": int(marks[len(path)])}
-            print(f"  {name:18}  diverged: infinite weights by image {marks[len(path)]:,}")
+            print(f"  {label:18}  diverged: infinite weights by image {marks[len(path)]:,}")
             continue
         to_mean = float(cosines(path[-1], mean)[0])
         results[name] = {"norm": norms[-1], "cosine": near[-1], "cosine_mean": to_mean}
-        print(f"  {name:18}  ‖w‖ = {norms[-1]:8.3g}, cosine with the first component "
+        print(f"  {label:18}  ‖w‖ = {norms[-1]:8.3g}, cosine with the first component "
               f"{near[-1]:.5f}, with the mean image {to_mean:.4f}")  # fmt: skip
     left.set(xlabel="images seen", ylabel="‖w‖", ylim=(0.1, 1e12))
     right.set(xlabel="images seen", ylabel="|cosine| with the first principal component")
@@ -124,9 +125,7 @@ def part_a(run: Run) -> dict[str, Any]:
     gray = [0.5 + 4 * np.sign(w @ first) * w for w in pictures]  # gray is 0
     titles = [f"{step:,}" for step in STEPS] + ["PCA"]
     title = "The weights, at length 1, after so many images (gray is 0)"
-    run.save(
-        "a_filters", plots.image_grid(np.clip(gray, 0, 1), len(titles), titles, [*rules], title)
-    )
+    run.save("a_filters", plots.image_grid(np.clip(gray, 0, 1), len(titles), titles, labels, title))
     return results
 
 

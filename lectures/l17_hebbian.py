@@ -85,14 +85,14 @@ def part_b(run: Run) -> dict[str, Any]:
     figure, panels = plots.subplots(1, 2, (9, 3.6), sharey=True)
     results = {}
     for (name, phi), axes in zip(kinds.items(), panels):
-        paths = {"no decay": trace(hebb, [[1]], ones, ETA, phi)[:, 0, 0]}
+        paths = {"no_decay": trace(hebb, [[1]], ones, ETA, phi)[:, 0, 0]}
         weak = trace(hebb_with_decay, [[1]], ones, 0.4, 0.5, phi)[:, 0, 0]
         for alpha in ALPHAS:
             path = trace(hebb_with_decay, [[1]], ones, ETA, alpha, phi)
-            paths[f"α = {alpha:g}"] = path[:, 0, 0]
-        paths["α = 0.5, η = 0.4"] = weak
+            paths[f"α={alpha:g}"] = path[:, 0, 0]
+        paths["α=0.5,η=0.4"] = weak
         for label, path in paths.items():
-            axes.semilogy(path, ".-", label=label)
+            axes.semilogy(path, ".-", label=label.replace("_", " "))
             print(f"  {name:6} {label:16}  {', '.join(f'{w:.4g}' for w in path[:5])}, …, "
                   f"{path[-1]:.4g}")  # fmt: skip
         axes.set(xlabel="step", title=f"y = {'wx' if name == 'linear' else 'sign(wx)'}")
@@ -129,18 +129,18 @@ def find_limit(rule: Callable, outcomes: tuple[str, ...], *args: Any, **options:
 
 
 def part_c(run: Run) -> dict[str, Any]:
-    """how large η may be: one point x again and again, ‖x‖ = 1"""
+    """how large η may be: one point x again and again, ‖x‖ = 1, decay α = 0.9"""
     rest, bounded = ("rest",), ("rest", "moves")
     limits = {
-        "Hebb, linear": find_limit(hebb, bounded),
-        "decay α = 0.9, linear": find_limit(hebb_with_decay, rest, 0.9),
-        "decay α = 0.9, sign": find_limit(hebb_with_decay, rest, 0.9, np.sign),
+        "Hebb_linear": find_limit(hebb, bounded),
+        "decay_linear": find_limit(hebb_with_decay, rest, 0.9),
+        "decay_sign": find_limit(hebb_with_decay, rest, 0.9, np.sign),
         "competitive": find_limit(competitive, rest),
-        "Oja, comes to rest": find_limit(oja, rest),
-        "Oja, stays bounded": find_limit(oja, bounded),
+        "Oja_rests": find_limit(oja, rest),
+        "Oja_bounded": find_limit(oja, bounded),
     }
     for name, limit in limits.items():
-        print(f"  {name:22}  up to η = {limit:.3f}")
+        print(f"  {name:12}  up to η = {limit:.3f}")
     path = [np.full(len(LOADS), 0.1)]
     with np.errstate(over="ignore", invalid="ignore"):
         for _ in range(600):  # Oja's rule along x, for many η at once

@@ -47,9 +47,9 @@ def held_out(x: np.ndarray, seed: int) -> dict[str, float]:
     """Mean log-likelihood per point (nats) by FOLDS folds, of each way to estimate a density."""
     ways = {
         "Gaussian": lambda fit, x: ld.fit_gaussian(fit).log_density(x),
-        "two Gaussians": lambda fit, x: ld.fit_mixture(fit).log_density(x),
-        "KDE, h by leave-one-out": lambda fit, x: ld.log_kde(x, fit, ld.choose_bandwidth(fit)),
-        "KDE, h by Silverman": lambda fit, x: ld.log_kde(x, fit, ld.silverman(fit)),
+        "two_Gaussians": lambda fit, x: ld.fit_mixture(fit).log_density(x),
+        "KDE": lambda fit, x: ld.log_kde(x, fit, ld.choose_bandwidth(fit)),
+        "KDE_Silverman": lambda fit, x: ld.log_kde(x, fit, ld.silverman(fit)),
     }
     folds = k_fold(len(x), FOLDS, seed)
     return {name: float(np.concatenate([way(x[fit], x[rest]) for fit, rest in folds]).mean())
@@ -81,7 +81,7 @@ def part_a(run: Run) -> dict[str, Any]:
                          "stds": np.sqrt(two.variances).tolist(),
                          "held_out": held_out(x, run.args.seed)}  # fmt: skip
         for way, value in results[name]["held_out"].items():
-            print(f"  {name:8}  {way:24}  {value:7.3f} nats per held-out point")
+            print(f"  {name:8}  {way:13}  {value:7.3f} nats per held-out point")
     run.save("a_likelihood", figure)
     return results
 
@@ -98,7 +98,7 @@ def part_b(run: Run) -> dict[str, Any]:
     values, counts = np.unique(x, return_counts=True)
     results = {"h": h, "silverman": ld.silverman(apart), "h_rounded": ld.choose_bandwidth(x),
                "different": len(values), "twins": float(counts[counts > 1].sum() / len(x)),
-               "at_small_h": {label: float(line[0]) for label, line in lines.items()}}  # fmt: skip
+               "at_small_h": {label.replace(" ", "_"): float(line[0]) for label, line in lines.items()}}  # fmt: skip
     figure, (left, right) = plots.subplots(1, 2, (10, 4))
     for label, line in lines.items():
         left.semilogx(widths, line, label=label)

@@ -23,6 +23,16 @@ from lectures.l19_density import load_faithful
 import numpy as np
 
 DRAWS = 20_000  # samples of each distribution
+KEYS = {  # titles, and names in summary.json
+    "−ln z, z uniform": "log",
+    "z², z uniform": "square",
+    "e^z, z Gaussian": "exp",
+    "z², z Gaussian": "square_Gaussian",
+    "−ln(1 − u)": "exponential",
+    "1 − √(1 − u)": "triangle",
+    "tan π(u − ½)": "Cauchy",
+    "KDE of waiting": "waiting",
+}
 
 
 def uniform(z: np.ndarray) -> np.ndarray:
@@ -53,17 +63,17 @@ def part_a(run: Run) -> dict[str, Any]:
         "z², z Gaussian": (normal**2, (0.02, 6), np.sqrt, lambda x: 0.5 / np.sqrt(x), gaussian),
     }  # fmt: skip
     figure, panels = plots.subplots(1, 4, (13, 3.4))
-    results = {}
+    results: dict[str, Any] = {}
     for axes, (name, (sample, ends, inverse, slope, density)) in zip(panels, maps.items()):
         grid = np.linspace(*ends, 3000)
         f = ld.derive_density(grid, inverse, slope, density)
         edges = np.linspace(*ends, 41)
         counts = np.histogram(sample, edges)[0] / len(sample)
         areas = np.diff(np.interp(edges, grid, ld.cumulate(grid, f)))
-        results[name] = {"area": float(areas.sum()), "monte_carlo": float(counts.sum()),
+        results[KEYS[name]] = {"area": float(areas.sum()), "monte_carlo": float(counts.sum()),
                          "largest_gap": float(np.abs(counts - areas).max())}  # fmt: skip
         print("  {:18} area {area:.3f}, Monte Carlo {monte_carlo:.3f}, largest gap of 40 bins "
-              "{largest_gap:.4f}".format(name, **results[name]))  # fmt: skip
+              "{largest_gap:.4f}".format(name, **results[KEYS[name]]))  # fmt: skip
         draw_histogram(axes, sample, edges)
         axes.plot(grid, f)
         axes.set(xlabel="x", title=name, ylim=(0, min(3, 1.2 * f.max())))
@@ -71,7 +81,7 @@ def part_a(run: Run) -> dict[str, Any]:
     print(f"  KDE (h = 0.1) of −ln z says {at_zero:.3f} at x = 0, where the density is 1")
     panels[0].set_ylabel("density")
     run.save("a_derived", figure)
-    return {**results, "kde_at_zero": at_zero}
+    return results | {"kde_at_zero": at_zero}
 
 
 def part_b(run: Run) -> dict[str, Any]:
@@ -94,8 +104,8 @@ def part_b(run: Run) -> dict[str, Any]:
     level = 1.358 / DRAWS**0.5
     results = {"level": level}
     for axes, (name, (sample, cdf)) in zip(panels, samples.items()):
-        results[name] = ld.ks_distance(sample, cdf)
-        print(f"  {name:15}  Kolmogorov–Smirnov distance {results[name]:.4f} (95 %: {level:.4f})")
+        results[KEYS[name]] = distance = ld.ks_distance(sample, cdf)
+        print(f"  {name:15}  Kolmogorov–Smirnov distance {distance:.4f} (95 %: {level:.4f})")
         low, high = np.quantile(sample, (0.02, 0.98))
         edges = np.linspace(low, high, 41)
         draw_histogram(axes, sample, edges)

@@ -36,21 +36,21 @@ def test_minus_the_logarithm_of_a_uniform_number():
 
 def test_derived_densities(run):
     a = run[0]["a"]
-    areas = {"−ln z, z uniform": stats.expon.cdf(6), "z², z uniform": 1 - 0.002**0.5,
-             "e^z, z Gaussian": np.diff(stats.lognorm(1).cdf([0.01, 6]))[0],
-             "z², z Gaussian": np.diff(stats.chi2(1).cdf([0.02, 6]))[0] / 2}  # fmt: skip
+    areas = {"log": stats.expon.cdf(6), "square": 1 - 0.002**0.5,
+             "exp": np.diff(stats.lognorm(1).cdf([0.01, 6]))[0],
+             "square_Gaussian": np.diff(stats.chi2(1).cdf([0.02, 6]))[0] / 2}  # fmt: skip
     for name, area in areas.items():
         assert a[name]["area"] == pytest.approx(area, abs=2e-3)
-        factor = 2 if name == "z², z Gaussian" else 1  # two z for each x: the formula has one
+        factor = 2 if name == "square_Gaussian" else 1  # two z for each x: the formula has one
         assert a[name]["monte_carlo"] == pytest.approx(factor * area, abs=0.02)
-    assert a["e^z, z Gaussian"]["largest_gap"] < 0.03 < a["z², z Gaussian"]["largest_gap"]
+    assert a["exp"]["largest_gap"] < 0.03 < a["square_Gaussian"]["largest_gap"]
     assert a["kde_at_zero"] == pytest.approx(0.47, abs=0.06)  # half of 1
 
 
 def test_samples_from_a_uniform_number(run):
     b = run[0]["b"]
     assert b["level"] == pytest.approx(stats.kstwo(4000).ppf(0.95), rel=0.01)
-    for name in ("−ln(1 − u)", "1 − √(1 − u)", "tan π(u − ½)", "KDE of waiting"):
+    for name in ("exponential", "triangle", "Cauchy", "waiting"):
         assert b[name] < 1.4 * b["level"]  # of true samples, 99.8 % stay below
     assert b["minutes"] < 0.01
 
