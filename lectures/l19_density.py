@@ -98,7 +98,8 @@ def part_b(run: Run) -> dict[str, Any]:
     values, counts = np.unique(x, return_counts=True)
     results = {"h": h, "silverman": ld.silverman(apart), "h_rounded": ld.choose_bandwidth(x),
                "different": len(values), "twins": float(counts[counts > 1].sum() / len(x)),
-               "at_small_h": {label.replace(" ", "_"): float(line[0]) for label, line in lines.items()}}  # fmt: skip
+               "at_small_h": {label.replace(" ", "_"): float(line[0])
+                              for label, line in lines.items()}}  # fmt: skip
     figure, (left, right) = plots.subplots(1, 2, (10, 4))
     for label, line in lines.items():
         left.semilogx(widths, line, label=label)
