@@ -102,7 +102,7 @@ def part_b(run: Run) -> dict[str, Any]:
     for alpha in ALPHAS:
         panels[1].axhline(1 / (1 - alpha), color="tab:gray", ls=":", lw=1)
     panels[0].set(ylabel="weight w", xlim=(-1, 21))
-    panels[1].legend(fontsize=8, loc="lower right")
+    panels[0].legend(fontsize=8, loc="center right")
     run.save("b_growth", figure)
     return results
 

@@ -5,9 +5,10 @@
 
 (a) a Gaussian whose density is known, in more and more dimensions; (b) MNIST in more and more of
 its principal components: how many images have a say in the density of a new one, and what samples
-of the estimate look like. What to expect: an error that grows with the dimension and hardly falls
-with more points; one image that has all the say; samples that are training images with noise.
-Figures and summary.json go to results/lectures/l19_dimensions/; lectures/README.md explains them.
+of the estimate look like. What to expect: an error that grows with the dimension, and falls ever
+more slowly with more points; one image that has all the say; samples that are training images with
+noise. Figures and summary.json go to results/lectures/l19_dimensions/; lectures/README.md explains
+them.
 """
 
 import sys
