@@ -29,7 +29,7 @@ import torch
 # One point per row, X (N, d); one neuron per row, W (k, d).
 START, ETA = np.array([[0.8, 0], [0.9, 0.1]]), 0.5  # (a)
 ARROWS = np.array([[2.2, 0.4], [0.5, 0.9], [-0.9, -0.3]])  # (b): three neurons of unequal norms
-EDGE = np.linspace(-2.5, 2.5, 251)  # (b): of the figure's square
+EDGE = np.linspace(-2.5, 2.5, 250)  # (b): of the figure's square, without 0, where all tie
 RATES = (0.5, 0.1, 0.01, 0.001)  # (c)
 
 

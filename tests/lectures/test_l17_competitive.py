@@ -105,7 +105,7 @@ def test_figures(run):
     assert w1.get_label() == "$w_1$" and w1.get_ydata()[-1] == pytest.approx(-0.925)
     unequal, equal, biased = drawn["b_winner"].axes
     square = np.stack(np.meshgrid(l17.EDGE, l17.EDGE), -1).reshape(-1, 2)
-    nearest = cdist(square, l17.ARROWS).argmin(1).reshape(251, 251)
+    nearest = cdist(square, l17.ARROWS).argmin(1).reshape(250, 250)
     assert (biased.images[0].get_array() != nearest).mean() < 1e-3  # ties on a border
     wrong = (unequal.images[0].get_array() != nearest).mean()
     assert wrong == pytest.approx(run[0]["b"]["unequal"], abs=1e-3)
