@@ -100,6 +100,7 @@ def part_a(run: Run) -> dict[str, Any]:
     rates = falling(run.args.lr, STEPS[-1])
     marks = np.unique(np.r_[0, np.geomspace(1, STEPS[-1], 40).astype(int), STEPS])
     figure, (left, right) = plots.subplots(1, 2, (9.5, 3.8))
+    left.set(yscale="log", ylim=(0.1, 1e12))  # before the lines: Hebb's is too long to fit
     results, pictures = {}, []
     for label, (name, (rule, data, options)) in zip(labels, rules.items()):
         start = first_weights(1, 784, run.args.seed)
@@ -118,7 +119,7 @@ def part_a(run: Run) -> dict[str, Any]:
         results[name] = {"norm": norms[-1], "cosine": near[-1], "cosine_mean": to_mean}
         print(f"  {label:18}  ‖w‖ = {norms[-1]:8.3g}, cosine with the first component "
               f"{near[-1]:.5f}, with the mean image {to_mean:.4f}")  # fmt: skip
-    left.set(xlabel="images seen", ylabel="‖w‖", ylim=(0.1, 1e12))
+    left.set(xlabel="images seen", ylabel="‖w‖")
     right.set(xlabel="images seen", ylabel="|cosine| with the first principal component")
     left.legend(fontsize=8)
     run.save("a_norms", figure)

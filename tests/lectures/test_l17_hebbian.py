@@ -70,7 +70,7 @@ def test_where_the_trace_holds(run):
 
 def test_the_limits_of_eta(run):
     limits = run[0]["c"]["limits"]
-    assert limits["Hebb_linear"] < 0.002
+    assert limits["Hebb_linear"] < 0.004  # (1 + η)²⁵⁰ < 2: what 500 steps can see
     assert limits["decay_linear"] == pytest.approx(0.1, abs=0.005)  # α + η‖x‖² < 1
     assert limits["decay_sign"] == pytest.approx(l17.LARGEST, abs=1e-3)
     assert limits["competitive"] == pytest.approx(2, abs=0.005)  # |1 − η| < 1
