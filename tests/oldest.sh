@@ -5,6 +5,9 @@
 #     bash tests/oldest.sh python3.10            on the oldest versions that requirements.txt admits
 #     bash tests/oldest.sh python3.13 newest     on the newest
 #     bash tests/oldest.sh FOLDER/bin/python as_it_is     on what is installed there
+#
+# On torch 2.1 three tests fail by what that torch does not have yet: compiling a dropout, one_hot
+# without data, and one case of the emulated device.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${1:?which Python}
@@ -53,5 +56,5 @@ try "$python" -m torch.distributed.run --nproc-per-node=2 hw7/kmeans.py --part b
 for homework in hw5 hw6 hw7; do
     try "$python" -m gradescope.build "$homework" --zip --out "$scratch/submission"
 done
-try "$python" -m pytest -q -x
+try "$python" -m pytest -q
 exit $failed
