@@ -84,16 +84,19 @@ def lloyd(x0: Tensor, centers: Tensor, max_iter: int = 500) -> tuple[Tensor, int
     Returns:
         The centers and the number of iterations, the last of which changed no assignment.
     """
-    cells = x0.new_zeros(len(x0), len(centers))  # (N, k): 1 where an image is in a cell
-    sums = torch.zeros_like(centers)  # (k, d), of the images in each cell
+    k = len(centers)
+    cells = torch.full((len(x0),), k, device=x0.device)  # (N,), the cell of each image; k: none
+    sums, sizes = torch.zeros_like(centers), x0.new_zeros(k, 1)  # (k, d) and (k, 1), of each cell
     for iteration in range(1, max_iter + 1):
-        change = one_hot(assign(x0, centers), len(centers)).to(x0.dtype) - cells  # 1, 0 or −1
-        moved = change.any(1).nonzero()[:, 0]
+        nearest = assign(x0, centers)
+        moved = (nearest != cells).nonzero()[:, 0]  # soon few: faster than all sums anew
         if not len(moved):
             return centers, iteration
-        cells += change
-        sums += change[moved].T @ x0[moved]  # soon few images move: faster than all sums anew
-        sizes = cells.sum(0)[:, None]  # (k, 1)
+        change = one_hot(nearest[moved], k + 1) - one_hot(cells[moved], k + 1)  # 1, 0 or −1
+        change = change[:, :k].to(x0.dtype)  # (moved, k)
+        sums += change.T @ x0[moved]
+        sizes += change.sum(0)[:, None]
+        cells = nearest
         centers = torch.where(sizes > 0, sums / sizes, centers)
     return centers, max_iter
 

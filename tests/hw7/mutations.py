@@ -34,6 +34,7 @@ MUTATIONS = [
     (CLUSTERING, "labels * k + assignment", "assignment * k + labels"),
     (CLUSTERING, "table.amax(0).sum()", "table.amax(1).sum()"),
     (CLUSTERING, "torch.where(sizes > 0,", "torch.where(sizes > -1,"),
+    (CLUSTERING, "one_hot(nearest[moved], k + 1) - one", "one_hot(nearest[moved], k + 1) + one"),
     (CLUSTERING, "scores(x0, x0[chosen]).amax(1)", "scores(x0, x0[chosen]).amin(1)"),
     (CLUSTERING, "weights.cpu().double()", "weights.cpu().double().sqrt()"),
     (KMEANS, "ArgmaxKMeans(), mean_over_images", "KMeans(), mean_over_images"),
