@@ -65,7 +65,7 @@ def part_c(args):
         start = draw(x0, labels, torch.Generator().manual_seed(args.seed))
         after, found[draw.__name__] = train(mnist, start, args)
         centers.append(after)
-    save_images(torch.cat(centers), 10, "From uniform centers; images", f"{args.out}/c_centers.png")
+    save_images(torch.cat(centers), 10, "Uniform above, images below", f"{args.out}/c_centers.png")
     return found
 
 

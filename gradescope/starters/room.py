@@ -129,9 +129,10 @@ def use_seed(seed, device):
 
 def save_images(images, columns, title, path):
     """Images (n, 784) in rows of so many."""
-    figure = Figure(figsize=(columns, len(images) / columns + 0.5), layout="constrained")
-    axes = figure.subplots(len(images) // columns, columns, subplot_kw={"xticks": [], "yticks": []})
-    for axis, image in zip(axes.flat, images.cpu().reshape(-1, 28, 28)):
+    rows = -(-len(images) // columns) or 1
+    figure = Figure(figsize=(columns, rows + 0.5), layout="constrained")
+    axes = figure.subplots(rows, columns, subplot_kw={"xticks": [], "yticks": []})
+    for axis, image in zip(axes.flat, images.cpu().reshape(len(images), 28, 28)):
         axis.imshow(image, cmap="gray", vmin=0, vmax=1)
     figure.suptitle(title)
     figure.savefig(path)

@@ -101,3 +101,11 @@ def test_a_loss_that_is_not_finite():
     model, args = torch.nn.Linear(1, 1), SimpleNamespace(lr=0.1, seed=0, epochs=2)
     with pytest.raises(SystemExit, match="not a finite number"):
         room.fit([data, data], model, lambda prediction, y: prediction.mean() * torch.nan, args)
+
+
+@pytest.mark.parametrize("count, rows", [(0, 1), (7, 1), (13, 2)])
+def test_figures_of_any_number_of_images(count, rows, tmp_path):
+    room.save_images(torch.rand(count, 784), 10, "title", tmp_path / "images.png")
+    content = (tmp_path / "images.png").read_bytes()
+    width, height = (int.from_bytes(content[i : i + 4], "big") for i in (16, 20))
+    assert (width, height) == (1000, 100 * rows + 50)
