@@ -52,6 +52,12 @@ def test_the_covariance_rule_is_linear_hebb_less_the_means(case):
     np.testing.assert_allclose(found, hebbian.hebb(W, x - X.mean(0), 0.1))
 
 
+def test_the_nearest_moves_where_the_nearest_shall_win():
+    W, x = np.array([[1.0, 0], [5, 5]]), np.array([1.0, 1])  # the long one answers more
+    np.testing.assert_allclose(hebbian.competitive(W, x, 0.5), [[1, 0], [3, 3]])
+    np.testing.assert_allclose(hebbian.competitive(W, x, 0.5, nearest=True), [[1, 0.5], [5, 5]])
+
+
 def test_the_nearest_is_scipy_s(case):
     W, _, X = case
     W = W * [[0.5], [1], [4]]
