@@ -103,9 +103,8 @@ def scatter_3d(
         panels: title → (x, y, z) of the points.
         labels: of the three axes.
     """
-    limits = [
-        (min(map(np.min, values)), max(map(np.max, values))) for values in zip(*panels.values())
-    ]
+    axes_values = zip(*panels.values())
+    limits = [(min(map(np.min, each)), max(map(np.max, each))) for each in axes_values]
     figure = new_figure((3.7 * len(panels), 3.3))
     for i, (text, points) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(1, len(panels), i, projection="3d")

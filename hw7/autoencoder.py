@@ -34,9 +34,8 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 
 ADAM_LR = 1e-3  # (c)'s
 
+
 # n images; the code z has k entries, 10 in the handout's network.
-
-
 class Autoencoder(nn.Module):
     """The handout's network: an encoder to a code z of 10 numbers, and its rough inverse.
 
@@ -117,11 +116,9 @@ def part_a(run: Run) -> dict[str, Any]:
     """the block sketch, drawn from the model"""
     model = Autoencoder()
     run.save("a_sketch", sketch(model))
-    parameters = {
-        name: sum(p.numel() for p in child.parameters()) for name, child in model.named_children()
-    }
-    print("  parameters: " + ", ".join(f"{name} {n:,}" for name, n in parameters.items()))
-    return {"parameters": parameters}
+    counts = {k: sum(map(torch.numel, half.parameters())) for k, half in model.named_children()}
+    print("  parameters: " + ", ".join(f"{name} {n:,}" for name, n in counts.items()))
+    return {"parameters": counts}
 
 
 def part_b(run: Run) -> dict[str, Any]:

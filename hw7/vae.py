@@ -24,15 +24,17 @@ class VAE(nn.Module):
 
     def __init__(self, network: nn.Module, learned: bool = True):
         super().__init__()
-        self.encoder, self.decoder, self.learned = network.encoder, network.decoder, learned
-        if learned:
-            last = self.encoder[-1]
-            self.encoder[-1] = nn.Linear(last.in_features, 2 * last.out_features)
+        self.encoder, self.decoder = network.encoder, network.decoder
+        self.learned = learned  # more than HW7 asks
+        if not learned:  # more than HW7 asks
+            return
+        last = self.encoder[-1]
+        self.encoder[-1] = nn.Linear(last.in_features, 2 * last.out_features)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """μ and ln σ² of images (n, 1, 28, 28): (n, k) each."""
         code = self.encoder(x)
-        if not self.learned:
+        if not self.learned:  # more than HW7 asks
             return code, torch.zeros_like(code)
         mean, logit = code.chunk(2, 1)
         return mean, logsigmoid(logit)

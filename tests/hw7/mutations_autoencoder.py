@@ -28,7 +28,7 @@ MUTATIONS = [
     (AUTOENCODER, "with use_seed(seed, device):", "if torch.manual_seed(seed):"),
     (AUTOENCODER, "    model.eval()\n    with use_seed", "    with use_seed"),
     # its parts
-    (AUTOENCODER, "for p in child.parameters()", "for p in model.parameters()"),
+    (AUTOENCODER, "half.parameters()", "model.parameters()"),
     (AUTOENCODER, "optimizer, metrics, name=", "optimizer, metrics, epochs=1, name="),
     (AUTOENCODER, "model, calibrated_loss, optimizer", "model, negative_elbo, optimizer"),
     (AUTOENCODER, "metrics, scheduler, name=", "metrics, None, name="),
@@ -54,7 +54,7 @@ MUTATIONS = [
     (VAE, "kl_divergence(output, label) + error / 2)", "kl_divergence(output, label) + error)"),
     (VAE, "(output.shape[1] - PIXELS) // 2 + PIXELS", "output.shape[1]"),
     (VAE, "output[:, -PIXELS:].square()", "output.square()"),
-    (VAE, "        if learned:\n", "        if True:\n"),
+    (VAE, "        if not learned:", "        if False:"),
     # where codes come from
     (MIXTURE, "    model.eval()\n    return torch.cat", "    return torch.cat"),
     (MIXTURE, "    if failed:", "    if False:"),
@@ -98,13 +98,13 @@ MUTATIONS = [
     # the sketch
     (SKETCH, "zip(down, up[::-1])", "zip(down, up)"),
     (SKETCH, "'f: ' * (y == 0)", "'f: ' * (y == bottom)"),
-    (SKETCH, "add_text(axes, left, y - STEP / 2", "add_text(axes, left, y + STEP / 2"),
+    (SKETCH, "write(left, y - STEP / 2", "write(left, y + STEP / 2"),
     (SKETCH, "up = list_stages(model.decoder, ", "up = list_stages(model.encoder, image or "),
-    (SKETCH, "layer.padding[0] > 0", "layer.padding[0] > 1"),
-    (SKETCH, "(right, right - 0.2)", "(right, right + 0.2)"),
+    (SKETCH, "and any(value)", "and all(value) and value[0] > 1"),
+    (SKETCH, "(end, end - 0.2)", "(end, end + 0.2)"),
     (SKETCH, "axes.barh(y, WIDTH, HEIGHT, left=x", "axes.barh(-y, WIDTH, HEIGHT, left=x"),
     (SKETCH, "(2 − enc_mode) · N,", "(1 − enc_mode) · N,"),
-    (SKETCH, "    layers.eval()\n", ""),
+    (SKETCH, "in layers.eval():", "in layers:"),
     (SKETCH, "    if len(down) != len(up):", "    if False:"),
     # the study
     (STUDY, "HANDOUT | {name: BEST[name]}", "BEST | {name: BEST[name]}"),
