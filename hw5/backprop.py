@@ -59,14 +59,10 @@ TITLES = {
 }
 
 
-def handout_setting(run: Run) -> Hyperparameters:
-    """The handout's setting, with the η and the epochs of the command line."""
-    return Hyperparameters(eta=run.args.lr, epochs=run.args.epochs)
-
-
-def list_seeds(run: Run) -> tuple[int, ...]:
-    """The seeds of the SEEDS students."""
-    return tuple(range(run.args.seed, run.args.seed + SEEDS))
+def choose_base(run: Run) -> tuple[Hyperparameters, tuple[int, ...]]:
+    """The handout's setting, with the command line's η and epochs, and the students' seeds."""
+    own = Hyperparameters(eta=run.args.lr, epochs=run.args.epochs)
+    return own, tuple(range(run.args.seed, run.args.seed + SEEDS))
 
 
 def evaluate(run: Run, setting: Hyperparameters, label: str, students: Students) -> dict[str, Any]:
@@ -141,8 +137,8 @@ def part_c(run: Run) -> dict[str, Any]:
 
 def part_d(run: Run) -> dict[str, Any]:
     """the handout's training: one point at a time, η = 0.01, 100 epochs"""
-    own = handout_setting(run)
-    students = train_students((own,), list_seeds(run))[own]
+    own, seeds = choose_base(run)
+    students = train_students((own,), seeds)[own]
     row = evaluate(run, own, "the handout's setting", students)
     median = np.median(students.mse, axis=1)
     for epoch in sorted({1, *range(10, len(median) + 1, 10), len(median)}):
@@ -153,8 +149,8 @@ def part_d(run: Run) -> dict[str, Any]:
 
 def part_e(run: Run) -> dict[str, Any]:
     """the first seed's student beside its teacher"""
-    own = handout_setting(run)
-    student = pick(train_students((own,), list_seeds(run))[own].networks, 0)
+    own, seeds = choose_base(run)
+    student = pick(train_students((own,), seeds)[own].networks, 0)
     x, y = draw_points(run.args.seed)
     f = forward(student, x).f
     panels = {"student": (*x, f[0]), "teacher": (*x, y[0])}
@@ -182,8 +178,8 @@ def save_boundary(run: Run, student: Network) -> None:
 
 def part_f(run: Run) -> dict[str, Any]:
     """hacks, each alone against the handout's setting, and combinations of them"""
-    own, seeds = handout_setting(run), list_seeds(run)
-    hacks = list_hacks(own, POINTS)
+    own, seeds = choose_base(run)
+    hacks = list_hacks(own, points=POINTS)
     others = tuple(setting for settings in hacks.values() for setting in settings)
     students = train_students((own,), seeds) | train_students(others, seeds)
     results = {"base": evaluate(run, own, own.make_label(own), students[own])}

@@ -123,7 +123,7 @@ def draw_mse(axes: plots.Axes, histories: Mapping[str, np.ndarray]) -> None:
         (line,) = axes.plot(epoch, np.median(mse, axis=1), label=label, linewidth=1)
         band = {"alpha": 0.12, "color": line.get_color(), "linewidth": 0}
         axes.fill_between(epoch, mse.min(1), mse.max(1), **band)
-    if len({len(mse) for mse in histories.values()}) > 1:
+    if len({len(mse) for mse in histories.values()}) > 1:  # more than HW5 asks
         axes.set(xscale="log")
     axes.set(yscale="log", ylim=MSE_RANGE, xlabel="epoch", ylabel="MSE (mean over the points)")
     axes.grid(alpha=0.3)
@@ -142,7 +142,8 @@ def draw_boundaries(figure: plots.Figure, surfaces: Mapping[str, np.ndarray]) ->
     """A panel for each surface, in a row, with one color scale; into a figure or a part of one."""
     panels = figure.subplots(1, len(surfaces), sharey=True, squeeze=False)[0]
     for axes, (title, f) in zip(panels, surfaces.items()):
-        title = fill(title.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"), 21)
+        title = title.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")  # more than HW5 asks
+        title = fill(title, 21)  # more than HW5 asks
         filled = draw_boundary(axes, f, title)
         axes.set(xlabel="x₁", xticks=range(-2, 3), yticks=range(-2, 3))
     panels[0].set_ylabel("x₂")

@@ -133,8 +133,7 @@ def part_b(run: Run) -> dict[str, Any]:
         after = {f"after_{i}": float(distance[i]) for i in (1, 100, ITERATIONS)}
         results[f"eta_{eta}"] = after | {"w": path[-1].tolist()}
         lines[f"η = {eta:g}"] = distance
-        print(f"  η = {eta:<4g}  distance "
-              + "  ".join(f"{when} {value:<10.6g}" for when, value in after.items()))  # fmt: skip
+        print(f"  η = {eta:<4g}  distance", *(f" {k} {v:<10.6g}" for k, v in after.items()))
     run.save("b_distance", figures.plot_distances(lines, stability_limit()))
     run.save("b_paths", figures.plot_paths(paths, R, optimum()))  # more than HW5 asks
     return results

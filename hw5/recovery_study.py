@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ li
 
 from common.run import Run, run_parts
 from hw5 import figures
-from hw5.backprop import FRESH, handout_setting, list_seeds
+from hw5.backprop import FRESH, choose_base
 from hw5.hacks import SEEDS, list_hacks, train_students
 from hw5.network import POINTS, TEACHER, Network, draw_points, pick, teacher
 
@@ -84,9 +84,9 @@ def compare(student: Network, teacher: Network, a: float) -> dict[str, Any]:
 
 def part_weights(run: Run) -> dict[str, Any]:
     """the students' weights beside the teacher's, up to the network's symmetries"""
-    own = handout_setting(run)
+    own, seeds = choose_base(run)
     best = list_hacks(own, POINTS)["best"][1]  # with as many hidden neurons as the teacher
-    students = train_students((own, best), list_seeds(run))
+    students = train_students((own, best), seeds)
     x, y = draw_points(run.args.seed + SEEDS, FRESH)
     results: dict[str, Any] = {}
     pictures = {}
