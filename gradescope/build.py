@@ -40,20 +40,21 @@ def build(root: Path, homework: str, question: str) -> str:
     """
     script, chosen = f"{homework}.{question}", QUESTIONS[homework][question]
     source = (root / homework / f"{question}.py").read_text(encoding="utf-8")
-    blocks = [] if 'needs="numpy"' in source else ['needs != "numpy"', '"device" in args']
+    torch = 'needs="numpy"' not in source
+    known = {'needs != "numpy"': torch, '"device" in args': torch, "threads": "threads=" in source}
+    known |= {} if "scheduler" in source else {"scheduler": False}
 
     def edit(name: str, text: str) -> str:
         if name == PLAIN:
-            text = simplify.select_blocks(text, blocks + ["options"] * ("options=" in source))
-        if name == script:
-            text = simplify.choose_parts(text, chosen.parts)
-        is_lesson = name in (script, *chosen.first)
-        cut = simplify.find_long_lessons if is_lesson else simplify.find_long_docstrings
-        return simplify.edit(text, simplify.find_extras(homework), simplify.find_annotations, cut)
+            text = simplify.select_blocks(text, known)
+        if name == script:  # the plain form ends by itself where something is wrong
+            text = simplify.choose_parts(text, chosen.parts).replace("sys.exit(main())", "main()")
+            text = text.replace("return run_parts(", "run_parts(")
+        return simplify.shorten(text, homework, name in (script, *chosen.first))
 
     title = source.split("\n")[0]
     usage = f"    python {question}.py\n\n{chosen.doc.strip()}"
-    text = inline(root, script, edit, PLAIN, chosen.first)
+    text = simplify.edit(inline(root, script, edit, PLAIN, chosen.first), simplify.find_unused)
     return tidy(f'{title}\n\n{usage}\n"""\n\n{text}', question)
 
 
@@ -71,17 +72,14 @@ def build_starter(root: Path, homework: str, question: str) -> tuple[str, dict[s
     lessons = [node.module for node in tree.body if isinstance(node, ast.ImportFrom)]
     lessons = [name for name in lessons if name.startswith("hw")]
     lessons.sort(key=lambda name: name != f"{homework}.{question}")
-    blocks = ['"data" in args'] if "torch" in source else []
 
     def edit(name: str, text: str) -> str:
         if name.startswith("hw"):
             text, found = make_blanks(text, homework, words)
             answers.update(found)
             text = text.replace('"""\n', '"""\nfrom gradescope.starters.room import todo\n', 1)
-        text = simplify.select_blocks(text, blocks)
-        is_lesson = name in (script, *lessons)
-        cut = simplify.find_long_lessons if is_lesson else simplify.find_long_docstrings
-        return simplify.edit(text, simplify.find_extras(homework), simplify.find_annotations, cut)
+        text = simplify.select_blocks(text, {'"data" in args': "torch" in source})
+        return simplify.shorten(text, homework, name in (script, *lessons))
 
     text = inline(root, script, edit, ROOM, lessons)
     if missing := sorted(words.keys() - answers.keys()):
@@ -126,22 +124,17 @@ def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
     parser.add_argument("--out", type=Path, default=root / "submission", help="output folder")
     report.add_options(parser)
     args = parser.parse_args(argv)
-    name = args.homework + "-starter" * args.starter
+    folder = args.homework + "-starter" * args.starter
     try:
         if args.report or args.run:
             report.write_report(root, args.homework, args.run, args.out)
             return 0
-        files = {
-            f"{question}.py": (
-                build_starter(root, args.homework, question)[0]
-                if args.starter
-                else build(root, args.homework, question)
-            ).encode()
-            for question in QUESTIONS[args.homework]
-        }
-        written = {args.out / name / file: content for file, content in files.items()}
+        make = (lambda *of: build_starter(*of)[0]) if args.starter else build
+        texts = {name: make(root, args.homework, name) for name in QUESTIONS[args.homework]}
+        files = {f"{name}.py": text.encode() for name, text in texts.items()}
+        written = {args.out / folder / file: content for file, content in files.items()}
         if args.zip:
-            written[args.out / f"{name}.zip"] = archive(files)
+            written[args.out / f"{folder}.zip"] = archive(files)
         for path, content in written.items():
             write_file(path, content, option="--out")
             print(f"{path}: {content.count(10)} lines" if path.suffix == ".py" else path)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from common.runtime.errors import UserError
-from gradescope.pieces import Module, Piece
+from gradescope.pieces import DEFINITIONS, Module, Piece
 
 LAST = ("PARTS", "main", "")  # of the script; "" is what calls main
 Edit = Callable[[str, str], str]  # (name of a module, its text) → the text to take instead
@@ -55,7 +55,8 @@ class Inliner:
         """What a name means in a module: a piece, a line that imports it, or nothing."""
         base, _, attribute = name.partition(".")
         if base and base in module.of:
-            return module.of[base]
+            others = {} if module is self.script else self.plain.of
+            return others.get(base, module.of[base])
         if base in module.own:
             source, original = module.own[base]
             if (self.root / source.replace(".", "/") / f"{original}.py").exists():
@@ -70,12 +71,21 @@ class Inliner:
         methods = {method for piece in self.kept for method in piece.methods}
         return {method for method in methods if f".{method.names[0]}" in mentioned}
 
+    def is_number(self, piece: Piece) -> bool:
+        """Whether it is a constant number of a module that is not the script's or the plain one."""
+        value = getattr(getattr(piece.node, "value", None), "value", None)
+        return isinstance(value, (int, float)) and piece.module not in (self.script, self.plain)
+
     def order(self) -> list[Piece]:
         """The kept pieces, the lesson first, and before each what its definition needs."""
         modules = sorted(self.modules.values(), key=lambda module: module.name[:7] == "common.")
         modules.sort(key=lambda module: module is self.plain)
         modules.sort(key=lambda m: [*self.first, m.name].index(m.name))
         pieces = [piece for module in modules for piece in module.pieces if piece in self.kept]
+        numbers = [piece for piece in pieces if self.is_number(piece)]
+        pieces = [piece for piece in pieces if piece not in numbers]
+        first = [isinstance(piece.node, DEFINITIONS) for piece in pieces].index(True)
+        pieces[first:first] = numbers
         last = [piece for piece in self.script.pieces if piece.names[0] in LAST]
         ordered, waiting = [], []
 

@@ -61,8 +61,7 @@ same from other initial centers, and whether they collapse. (a) is for the repor
             ("a", "b", "c"),
             """
 (a) the network as a block sketch; (b) the handout's training, with a test loss of 0.061 in the end,
-and 20 generated digits; (c) the same of a better network. --lr is (b)'s η, and (c) trains for half
-as many epochs.
+and 20 generated digits; (c) the same of a better network, in half the epochs. --lr is (b)'s η.
 """,
         ),
     },

@@ -1,12 +1,14 @@
 """A module's text without what a single file does without.
 
 What goes: type annotations; statements and entries whose comment says that they are more than
-the homework asks; all but the first line of the docstrings of what is not the lesson.
+the homework asks; all but the first line of the docstrings of what is not the lesson; parameters
+that nothing mentions.
 """
 
 import ast
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 DOCUMENTED = (ast.FunctionDef, ast.ClassDef)
 Cut = tuple[int, int, str]  # from and to, in bytes, and what stands there instead
@@ -40,12 +42,18 @@ def edit(text: str, *finders: Callable[[Source], Iterator[Cut]]) -> str:
     return text
 
 
-def select_blocks(text: str, kept: list[str]) -> str:
-    """The plain form: the blocks under `if CONDITION:` of `kept` always run, the others never."""
-    conditions = 'needs != "numpy"|options|"\\w+" in args'
+def shorten(text: str, homework: str, is_lesson: bool) -> str:
+    """The text without what is more than asked, annotations and long docstrings."""
+    cut = find_long_lessons if is_lesson else find_long_docstrings
+    return edit(text, find_extras(homework), find_annotations, cut)
+
+
+def select_blocks(text: str, known: dict[str, bool]) -> str:
+    """The text without `if` before those conditions: what they guard always runs, or goes."""
+    conditions = "|".join(map(re.escape, known))
     block = re.compile(rf"^( *)if ({conditions}):\n((?:\1    .*\n)+)", re.M)
     outside = re.compile("^    ", re.M)
-    return block.sub(lambda m: outside.sub("", m[3]) if m[2] in kept else "", text)
+    return block.sub(lambda m: outside.sub("", m[3]) if known[m[2]] else "", text)
 
 
 def choose_parts(text: str, parts: tuple[str, ...]) -> str:
@@ -78,6 +86,7 @@ def list_parts(tree: ast.AST) -> Iterator[tuple[int, int]]:
         if isinstance(node, ast.stmt):
             decorators = getattr(node, "decorator_list", [])
             yield min(each.lineno for each in [*decorators, node]), node.end_lineno
+            yield from ((each.lineno, each.end_lineno) for each in decorators)
         elif isinstance(node, ast.Dict):
             pairs = [(key or value, value) for key, value in zip(node.keys, node.values)]
             yield from ((a.lineno, b.end_lineno) for a, b in pairs if a.lineno > node.lineno)
@@ -120,3 +129,36 @@ def cut_docstrings(source: Source, end: str) -> Iterator[Cut]:
             docstring = node.body[0]
             start, stop = source.find_start(docstring), source.find_end(docstring)
             yield start, stop, f'"""{text.split(end)[0]}"""'
+
+
+def find_unused(source: Source) -> Iterator[Cut]:
+    """Parameters with a default that their functions do not mention, and what calls give them."""
+    nodes = [*ast.walk(source.tree)]
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    called = {call.func for call in calls}
+    others = [n for n in nodes if isinstance(n, (ast.Name, ast.Attribute)) and n not in called]
+    names = {ast.unparse(node).split(".")[-1] for node in others}
+    for function in (node for node in nodes if isinstance(node, ast.FunctionDef)):
+        if function.name in names:  # it is called under another name as well
+            continue
+        own = [call for call in calls if ast.unparse(call.func).split(".")[-1] == function.name]
+        most = max([len(call.args) for call in own], default=0)
+        used = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+        given, defaults = function.args.args, function.args.defaults
+        required = len(given) - len(defaults)
+        first = max(required, most + ("self" in [each.arg for each in given]))
+        unused = [each.arg for each in given[first:] if each.arg not in used]
+        places = [(None, each) for each in given[:required]]
+        places += [(each.arg, default) for each, default in zip(given[required:], defaults)]
+        yield from cut_places(source, places, unused)
+        for call in own:
+            places = [(None, each) for each in call.args]
+            places += [(each.arg, each) for each in call.keywords]
+            yield from cut_places(source, places, unused)
+
+
+def cut_places(source: Source, places: list[tuple[str | None, ast.AST]], unused: list[str]):
+    """Those of a list's entries (name, its last node) that are unused; the first one stays."""
+    for (_, before), (name, node) in pairwise(places):
+        if name in unused:
+            yield source.find_end(before), source.find_end(node), ""

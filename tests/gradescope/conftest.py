@@ -31,7 +31,8 @@ QUICK = {
 FEW = (128, 40)  # of the sample's images to train and to test, since CPUs are slow
 SMALL = {"POINTS = 1000": "POINTS = 60", "linspace(-2, 2, 120)": "linspace(-2, 2, 12)"}
 
-# A process that has nothing but the four packages; it prints the exit status of each run.
+# A process that has nothing but the four packages; it prints the exit status of each run, or the
+# message that stands for it.
 ALONE = """
 import contextlib, io, json, runpy, socket, sys
 def refuse(*args, **keywords):
@@ -81,7 +82,7 @@ def mnist_folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def alone(made, mnist_folder, tmp_path_factory) -> dict[str, SimpleNamespace]:
-    """Question → its file's run: status, stderr, results and figures; "no data": the message.
+    """Question → its file's run: status, stderr, results and figures; and for "no data".
 
     All of it in one process, since importing torch takes seconds; in a C locale.
     """

@@ -47,7 +47,7 @@ def test_a_pasted_file_runs_and_its_figures_appear(
     options = CHEAP[question]
     if question in ("cnn", "kmeans", "autoencoder"):
         options = [*options, "--device", "cpu", "--data", str(mnist_folder)]
-    assert names["main"]([*options, "--out", "out"]) == 0
+    assert names["main"]([*options, "--out", "out"]) is None
     saved = {f"out/{path.name}" for path in (tmp_path / "out").glob("*.png")}
     assert set(shown) == saved and len(shown) == len(saved)
     assert saved or question == "gradient_descent"
@@ -56,7 +56,7 @@ def test_a_pasted_file_runs_and_its_figures_appear(
 def test_the_notebook_s_own_options_are_not_meant(made, shown, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = paste(made["gradient_descent"])
-    assert names["main"]() == 0
+    assert names["main"]() is None
     assert shown == ["results/hw5/gradient_descent/b_distance.png"]
 
 
@@ -66,7 +66,7 @@ def test_those_of_a_file_that_a_cell_runs_are_meant(made, shown, tmp_path, monke
     monkeypatch.setattr(sys.modules["__main__"], "__file__", "backprop.py", raising=False)
     options = ["--part", "d", "--epochs", "1", "--out", "elsewhere"]
     monkeypatch.setattr(sys, "argv", ["backprop.py", *options])
-    assert paste(made["backprop"])["main"]() == 0
+    assert paste(made["backprop"])["main"]() is None
     assert shown == ["elsewhere/d_mse.png"]
 
 
@@ -82,4 +82,4 @@ def test_its_end_is_no_error(made, shown, tmp_path, monkeypatch, capsys):
 def test_without_docstrings_it_runs_as_well(made, shown, tmp_path, monkeypatch):
     """Python -OO removes them."""
     monkeypatch.chdir(tmp_path)
-    assert paste(made["gradient_descent"], optimize=2)["main"](["--part", "a"]) == 0
+    assert paste(made["gradient_descent"], optimize=2)["main"](["--part", "a"]) is None

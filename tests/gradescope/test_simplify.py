@@ -9,6 +9,7 @@ from gradescope.simplify import (
     find_extras,
     find_long_docstrings,
     find_long_lessons,
+    find_unused,
     select_blocks,
 )
 
@@ -30,13 +31,24 @@ DOCUMENTED = '''class A:
 
 
 def test_blocks():
-    text = 'a\nif needs != "numpy":\n    import torch\n    b\nc\nif options:\n    d\n'
-    assert select_blocks(text, []) == "a\nc\n"
-    assert select_blocks(text, ['needs != "numpy"']) == "a\nimport torch\nb\nc\n"
-    assert select_blocks(text, ["options"]) == "a\nc\nd\n"
+    text = 'a\nif needs != "numpy":\n    import torch\n    b\nc\nif threads:\n    d\n'
+    needs = 'needs != "numpy"'
+    assert select_blocks(text, {needs: False, "threads": False}) == "a\nc\n"
+    assert select_blocks(text, {needs: True, "threads": False}) == "a\nimport torch\nb\nc\n"
+    assert select_blocks(text, {"threads": True}) == text.replace("if threads:\n    d", "d")
     text = 'for a in b:\n    if "data" in args:\n        c\n    d\n'
-    assert select_blocks(text, ['"data" in args']) == "for a in b:\n    c\n    d\n"
-    assert select_blocks(text, []) == "for a in b:\n    d\n"
+    assert select_blocks(text, {'"data" in args': True}) == "for a in b:\n    c\n    d\n"
+    assert select_blocks(text, {'"data" in args': False}) == "for a in b:\n    d\n"
+
+
+def test_parameters_that_nothing_mentions():
+    text = "def f(η, b=1, c=2):\n    return η + b\n\nf(1, b=3, c='η')\n"
+    assert edit(text, find_unused) == "def f(η, b=1):\n    return η + b\n\nf(1, b=3)\n"
+    method = "class A:\n    def f(self, a, b=0, c=0):\n        pass\n\nx.f(1, c=2)\n"
+    assert edit(method, find_unused) == "class A:\n    def f(self, a):\n        pass\n\nx.f(1)\n"
+    for kept in ["f(1, 2, 3)", "table = [f]", "g(h=x.f)"]:  # one is told by its place
+        text = f"def f(a, b=1, c=2):\n    return a + b\n\n{kept}\n"
+        assert edit(text, find_unused) == text
 
 
 def test_annotations():
