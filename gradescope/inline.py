@@ -3,8 +3,9 @@
     text = inline(root, "hw7.kmeans", edit, "gradescope.plain")
 
 The lesson comes first: the script's own definitions, then those of the modules that it uses, those
-of common/ last, in their plain form where there is one, then PARTS and main. What nothing mentions
-is left out, down to the methods of classes without a base.
+of common/ last, in their plain form where there is one, then PARTS and main. Constant numbers of
+these modules stand at the top. What nothing mentions is left out, down to the methods of classes
+without a base.
 """
 
 import ast

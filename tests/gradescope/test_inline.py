@@ -115,6 +115,21 @@ def test_order(make):
     assert places == sorted(places)
 
 
+def test_numbers_of_other_modules_stand_at_the_top(make):
+    helpers = HELPERS.replace(
+        "def double(x):\n    return 2", "SIZE = 2\n\n\ndef double(x):\n    return SIZE"
+    )
+    text = make(helpers=helpers)
+    assert text.index("LIMIT = 2") < text.index("SIZE = 2") < text.index("class Lesson")
+
+
+def test_the_plain_form_stands_for_what_its_own_module_mentions(make):
+    helpers = HELPERS.replace("return 2 * x", "return keep(x)")
+    helpers += "\n\ndef keep(x):\n    return x\n"
+    text = make(helpers=helpers, plain="def keep(x):\n    return 7\n")
+    assert text.count("def keep") == 1 and "return 7" in text
+
+
 def test_what_a_statement_calls_comes_before_it(make):
     script = SCRIPT.replace("LIMIT = 2 * BASE", "LIMIT = helpers.double(BASE)")
     helpers = HELPERS.replace("return 2 * x", "return 2 * keep(x)")

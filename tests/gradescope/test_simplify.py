@@ -74,6 +74,11 @@ def test_statements_that_are_more_than_asked(line):
     assert edit(text, find_extras("hw2")) == text
 
 
+def test_decorators_that_are_more_than_asked():
+    text = "@cache\n@late()  # more than HW1 asks\ndef f():\n    return 1\n"
+    assert edit(text, find_extras("hw1")) == "@cache\ndef f():\n    return 1\n"
+
+
 def test_entries_that_are_more_than_asked():
     text = 'A = {\n    "a": 1,\n    "b": [  # more than HW1 asks\n        2,\n    ],\n}\n'
     text += "B = [\n    1,\n    2,  # why: more than HW1 asks\n]\n"
