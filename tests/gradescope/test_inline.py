@@ -130,6 +130,11 @@ def test_the_plain_form_stands_for_what_its_own_module_mentions(make):
     assert text.count("def keep") == 1 and "return 7" in text
 
 
+def test_what_the_plain_form_imports_stands_for_a_definition(make):
+    text = make(plain="from numpy import double\n")
+    assert "from numpy import double" in text and "def double" not in text
+
+
 def test_what_a_statement_calls_comes_before_it(make):
     script = SCRIPT.replace("LIMIT = 2 * BASE", "LIMIT = helpers.double(BASE)")
     helpers = HELPERS.replace("return 2 * x", "return 2 * keep(x)")
