@@ -8,7 +8,7 @@ from pathlib import Path
 
 from common import ROOT
 from common.runtime.errors import UserError
-from common.runtime.files import lock_folder, remove_leftovers, write_file
+from common.runtime.files import explain_failure, lock_folder, remove_leftovers, write_file
 
 import pytest
 
@@ -135,3 +135,18 @@ def test_a_full_disk_keeps_what_was_there(tmp_path):
     assert b"argument --out" in run.stdout and b"cannot be written" in run.stdout
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "free some space or name another folder"),
+        (errno.ENOTDIR, "name another folder"),
+    ],
+)
+def test_space_is_named_where_it_is_what_lacks(tmp_path, number, remedy):
+    path = tmp_path / "file"
+    line = f"argument --out: {path} cannot be written ({os.strerror(number)}): {remedy}"
+    with pytest.raises(UserError) as told, explain_failure(path, "--out"):
+        raise OSError(number, os.strerror(number))
+    assert str(told.value) == line
