@@ -1,6 +1,6 @@
 """HW7 Q2: a Gaussian autoencoder of MNIST that generates digits.
 
-    python hw7/autoencoder.py             everything, in about ten minutes on two cores
+    python hw7/autoencoder.py             everything, in ten to twenty minutes on two cores
     python hw7/autoencoder.py --part a    the block sketch alone, in seconds
 
 (a) the network as a block sketch, drawn from the model itself. (b) the handout's training: the loss
