@@ -22,7 +22,7 @@ from typing import Any
 
 from common.runtime.errors import UserError, join_lines
 from common.runtime.files import write_file
-from tests.readme_numbers import NUMBER, look_up, write_number
+from gradescope.readme_numbers import NUMBER, look_up, write_number
 
 IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)]+)\)")
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!https?:|#)[^)]*\)")  # to a file, not within the page

@@ -1,17 +1,18 @@
 import re
 
-from tests.readme_numbers import NUMBER, ROOT, filled, readmes
+from common import ROOT
+from gradescope.readme_numbers import NUMBER, fill_in, list_readmes
 
 import pytest
 
-NAMES = [str(path.relative_to(ROOT)) for path in readmes()]
+NAMES = [str(path.relative_to(ROOT)) for path in list_readmes()]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_numbers_are_those_of_the_committed_runs(name):
     readme = ROOT / name
     text = readme.read_text(encoding="utf-8")
-    assert filled(readme) == text, "run python -m tests.readme_numbers"
+    assert fill_in(readme) == text, "run python -m gradescope.readme_numbers"
     assert len(NUMBER.findall(text)) == text.count("<!--")  # no reference is malformed
 
 
@@ -25,7 +26,7 @@ def test_a_wrong_number_is_noticed(tmp_path):
     folder.mkdir()
     (folder / "results").symlink_to(readme.parent / "results")
     (folder / "README.md").write_text(wrong, encoding="utf-8")
-    assert filled(folder / "README.md") == text
+    assert fill_in(folder / "README.md") == text
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,6 +1,6 @@
 """The write-ups' numbers, taken from the committed summaries.
 
-    python -m tests.readme_numbers      writes the numbers of the summaries into the READMEs
+    python -m gradescope.readme_numbers      writes the numbers of the summaries into the READMEs
 
 A measured number in a README has a comment behind it, which the reader of the page does not see:
 
@@ -17,24 +17,25 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+from common import ROOT
+
 NUMBER = re.compile(r"([+−-]?)(\d[\d,]*)(\.\d+)?(e[+-]?\d+)?(\s?%?)<!-- ([^ ]+) -->")
 
 
-def readmes() -> list[Path]:
+def list_readmes() -> list[Path]:
     return [ROOT / "README.md", *sorted(ROOT.glob("*/README.md"))]
 
 
 @cache
-def summary(path: Path) -> dict[str, Any]:
+def read_summary(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def value(readme: Path, key: str) -> float:
+def find_number(readme: Path, key: str) -> float:
     folder, *names = key.split("/")
     if readme.parent == ROOT:  # there, the first name is the homework's
         readme, (folder, *names) = ROOT / folder / "README.md", names
-    found = summary(readme.parent / "results" / folder / "summary.json")
+    found = read_summary(readme.parent / "results" / folder / "summary.json")
     return look_up(found, names)
 
 
@@ -46,9 +47,9 @@ def look_up(found: Any, names: list[str]) -> float:
     return found
 
 
-def typed(readme: Path, match: re.Match) -> str:
+def write_keyed(readme: Path, match: re.Match) -> str:
     """The number as the README should have it."""
-    return f"{write_number(match, value(readme, match[6]))}<!-- {match[6]} -->"
+    return f"{write_number(match, find_number(readme, match[6]))}<!-- {match[6]} -->"
 
 
 def write_number(match: re.Match, number: float) -> str:
@@ -64,12 +65,12 @@ def write_number(match: re.Match, number: float) -> str:
     return f"{text}{percent}"
 
 
-def filled(readme: Path) -> str:
+def fill_in(readme: Path) -> str:
     """The README's text with the summaries' numbers."""
     text = readme.read_text(encoding="utf-8")
-    return NUMBER.sub(lambda match: typed(readme, match), text)
+    return NUMBER.sub(lambda match: write_keyed(readme, match), text)
 
 
 if __name__ == "__main__":
-    for path in readmes():
-        path.write_text(filled(path), encoding="utf-8")
+    for path in list_readmes():
+        path.write_text(fill_in(path), encoding="utf-8")
