@@ -21,7 +21,7 @@ from torch.optim.swa_utils import AveragedModel
 
 EDGE = 2  # rows and columns at each side of an image that are left black
 UNTOLD = 0.1  # the share of the images in training whose digit is not told
-MEMORY = 0.998  # how much of the mean of the weights is kept at a step
+MEMORY = 0.999  # how much of the mean of the weights is kept at a step
 WARM_UP = 0.05  # the share of the training in which the learning rate grows
 
 

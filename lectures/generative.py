@@ -17,7 +17,6 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from common import ROOT, plots
@@ -53,7 +52,7 @@ def count_parameters(model: nn.Module) -> int:
 def make_autoencoder(run: Run, part: str) -> Generator:
     """HW7's network of part b or c, which run.fit left with a summary beside it."""
     model = Autoencoder() if part == "b" else VAE(Autoencoder(width=32, dropout=0))
-    folder = run.args.runs / "hw7" / "autoencoder"
+    folder = ROOT / run.args.runs / "hw7" / "autoencoder"
     load_weights(folder / f"{part}_model.pt", model)
     run.place(model)
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
@@ -78,7 +77,7 @@ def choose_digits(run: Run, count: int, seed: int) -> Tensor:
 def make_vae(run: Run, name: str) -> Generator:
     """A network of lectures/l20_vae.py, which draws all its codes from their prior."""
     model = l20_vae.MODELS[name]()
-    minutes = load_weights(run.args.runs / "lectures" / "l20_vae" / f"{name}.pt", model)
+    minutes = load_weights(ROOT / run.args.runs / "lectures" / "l20_vae" / f"{name}.pt", model)
     run.place(model)
 
     def draw(count: int, seed: int) -> Tensor:
@@ -89,7 +88,7 @@ def make_vae(run: Run, name: str) -> Generator:
 
 def make_diffusion(run: Run, guidance: float, steps: int = l20_diffusion.JUMPS) -> Generator:
     """The network of lectures/l20_diffusion.py."""
-    folder = run.args.runs / "lectures" / "l20_diffusion"
+    folder = ROOT / run.args.runs / "lectures" / "l20_diffusion"
     model, minutes = l20_diffusion.load_model(run, folder)
 
     def draw(count: int, seed: int) -> Tensor:
@@ -146,8 +145,8 @@ def sweep(run: Run) -> dict[str, Any]:
     """the diffusion's sampler: how many jumps, how much guidance"""
     evaluator, results = get_evaluator(run), {}
     base = l20_diffusion.JUMPS, l20_diffusion.GUIDANCE
-    settings = [(steps, base[1]) for steps in (5, 10, 20, 40)]
-    settings += [(base[0], guidance) for guidance in (0, 0.25, 0.5, 1, 2)]
+    settings = [(steps, base[1]) for steps in (10, 20, 40)]
+    settings += [(base[0], guidance) for guidance in (0, 0.5, 1)]
     for steps, guidance in dict.fromkeys(settings):
         draw = make_diffusion(run, guidance, steps).draw
         row = evaluator(draw(min(SWEPT, len(evaluator.real)), run.args.seed))
@@ -180,8 +179,11 @@ def compare(run: Run) -> dict[str, Any]:
 
 
 PARTS = {name: make_part(name) for name in GENERATORS} | {"sweep": sweep, "table": compare}
-RUNS = {"type": Path, "default": ROOT / "results", "metavar": "FOLDER",
-        "help": "where the networks' runs are (default: results/)"}  # fmt: skip
+RUNS = {
+    "default": "results",
+    "metavar": "FOLDER",
+    "help": "where the networks' runs are, in the project's folder (default: results)",
+}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -138,8 +138,8 @@ def part_c(run: Run) -> dict[str, Any]:
     run.save("c_steps", figure)
     guides = (0, 0.5, 2)
     demand = [draw_digits(model, digits, make_noise(10, seed + i, run), guidance=guidance)
-              for guidance in guides for i in range(3)]  # fmt: skip
-    names = [name for g in guides for name in (f"guidance {g}", "", "")]
+              for guidance in guides for i in range(2)]  # fmt: skip
+    names = [name for g in guides for name in (f"guidance {g}", "")]
     figure = plots.image_grid(torch.cat(demand).cpu()[:, 0], 10, list("0123456789"), names)
     run.save("c_demand", figure)
     return compare_jumps(run, model, digits)
@@ -208,7 +208,7 @@ PARTS = {"a": part_a, "b": part_b, "c": part_c, "d": part_d}
 
 
 def main(argv: list[str] | None = None) -> int:
-    defaults = {"epochs": 6, "batch_size": 128, "lr": 3e-3}
+    defaults = {"epochs": 8, "batch_size": 64, "lr": 2e-3}
     return run_parts("lectures/l20_diffusion", __doc__, PARTS, argv, **defaults)
 
 

@@ -4,7 +4,7 @@
     python lectures/l20_elbo.py --part b    four ideas for a network that draws points
 
 (a) a linear decoder: the bound touches log p(x) where q is the posterior; (b) four ideas for a
-network that draws the points of a spiral; (c) k-means as an encoder that is sure of its code. What
+network that draws the points of an arc; (c) k-means as an encoder that is sure of its code. What
 to expect: three of the ideas fail, each in its own way, and the fourth, the ELBO, mends all three.
 Figures and summary.json go to results/lectures/l20_elbo/; lectures/README.md explains them. The
 same with digits: lectures/l20_vae.py.
@@ -28,7 +28,7 @@ from lectures.hierarchy import negative_elbo
 import torch
 from torch import Tensor
 
-POINTS, STEPS = 2000, 4000  # (b): points of the spiral, steps of each training
+POINTS, STEPS = 2000, 3000  # (b): points of the arc, steps of each training
 CLUSTERS = 20  # (c)
 
 
@@ -56,11 +56,11 @@ def part_a(run: Run) -> dict[str, Any]:
     return {"exact": exact, "gaps": gaps}
 
 
-def make_spiral(count: int, seed: int) -> Tensor:
-    """Points (count, 2) on one and a half turns of a spiral, with noise of deviation 0.05."""
+def make_arc(count: int, seed: int) -> Tensor:
+    """Points (count, 2) on five sixths of a circle of radius 1, with noise of deviation 0.05."""
     generator = torch.Generator().manual_seed(seed)
-    angle = 3 * math.pi * torch.rand(count, generator=generator).sqrt() + 1
-    points = torch.stack((angle.cos(), angle.sin()), 1) * angle[:, None] / 6
+    angle = math.pi / 6 + math.pi * 5 / 3 * torch.rand(count, generator=generator)
+    points = torch.stack((angle.cos(), angle.sin()), 1)
     return points + 0.05 * torch.randn(count, 2, generator=generator)
 
 
@@ -81,8 +81,8 @@ def train_attempt(x: Tensor, idea: int, seed: int) -> Attempt:
 
 @torch.no_grad()
 def part_b(run: Run) -> dict[str, Any]:
-    """four ideas for a spiral, where a code is one number and log p(x) can be summed"""
-    train, test = (make_spiral(POINTS, seed).to(run.device) for seed in (run.args.seed, 10_000))
+    """four ideas for an arc, where a code is one number and log p(x) can be summed"""
+    train, test = (make_arc(POINTS, seed).to(run.device) for seed in (run.args.seed, 10_000))
     figure, axes = plots.subplots(1, 4, (13, 3.6), sharex=True, sharey=True)
     z = torch.randn(POINTS, 1, generator=torch.Generator().manual_seed(run.args.seed))
     results = {}
@@ -105,13 +105,13 @@ def part_b(run: Run) -> dict[str, Any]:
         axis.set(title=f"{idea}: {name}\n−log p(x) = {exact:.2f} nats", xlabel="x₁")
     axes[0].set(ylabel="x₂")
     axes[0].legend(loc="upper right", markerscale=5)
-    run.save("b_spiral", figure)
+    run.save("b_arc", figure)
     return results
 
 
 def part_c(run: Run) -> dict[str, Any]:
     """k-means: a code of k values, and an encoder that is sure"""
-    x = make_spiral(POINTS, run.args.seed).double()
+    x = make_arc(POINTS, run.args.seed).double()
     generator = torch.Generator().manual_seed(run.args.seed)
     start = x[torch.randperm(POINTS, generator=generator)[:CLUSTERS]]
     steps = [lloyd(x, start, max_iter=i)[0] for i in range(1, 31)]
@@ -121,7 +121,7 @@ def part_c(run: Run) -> dict[str, Any]:
     exact = [-elbo.mixture_log_density(x, each, v).mean().item() for each in [start, *steps]]
     lines = {"−ELBO, the encoder sure": (range(31), losses), "−log p(x)": (range(31), exact)}
     figure = plots.curves(lines, "steps of Lloyd's algorithm", "nats per point",
-                          f"Spiral, {CLUSTERS} centers, p(x | z) = N(center, vI)")  # fmt: skip
+                          f"Arc, {CLUSTERS} centers, p(x | z) = N(center, vI)")  # fmt: skip
     run.save("c_lloyd", figure)
     factors = torch.logspace(1, -4, 26).tolist()
     gaps = [

@@ -160,11 +160,7 @@ MUTATIONS = [
     (ELBO, "-squared / (2 * v) - math.log(k)", "-squared / (2 * v) + math.log(k)"),
     # the scripts
     (L_ELBO, "factor**2 * covariance", "factor * covariance"),
-    (
-        L_ELBO,
-        "rand(count, generator=generator).sqrt() + 1",
-        "rand(count, generator=generator) / 3 + 1",
-    ),
+    (L_ELBO, "math.pi * 5 / 3 *", "math.pi * 2 *"),
     (L_ELBO, "[:, 1].mean().item() / 2", "[:, 1].mean().item()"),
     (L_ELBO, "max_iter=i)[0] for i in range(1, 31)", "max_iter=1)[0] for i in range(1, 31)"),
     (L_VAE, "meshgrid(side, -side", "meshgrid(side, side"),

@@ -82,8 +82,8 @@ def test_what_is_drawn_is_what_the_sampler_gives(ran):
     denoise = partial(model.denoise, digits=torch.arange(10), guidance=2)
     expected = to_pixels(fast(model.process, denoise, noise, l20.JUMPS))
     images = [axis.images[0].get_array() for axis in drawn["c_demand"].axes]
-    assert len(images) == 90
-    assert images[70 + 4] == pytest.approx(expected[4, 0].numpy(), abs=1e-4)  # second row of 2
+    assert len(images) == 60
+    assert images[50 + 4] == pytest.approx(expected[4, 0].numpy(), abs=1e-4)  # second row of 2
     together = l20.draw_digits(model, torch.arange(10), noise, guidance=2)
     assert torch.allclose(together, expected)
 

@@ -14,6 +14,7 @@ def ran(tmp_path_factory, figures):
     out = tmp_path_factory.mktemp("l20_elbo")
     with pytest.MonkeyPatch.context() as patch, figures() as drawn:
         patch.setattr(l20, "STEPS", 600)
+        patch.setattr(l20, "POINTS", 500)
         assert l20.main(["--out", str(out)]) == 0
     return json.loads((out / "summary.json").read_text())["results"], drawn
 
@@ -48,24 +49,25 @@ def test_the_first_three_ideas_fail_and_the_fourth_mends_them(ran):
 
 
 def test_the_panels_hold_the_data_and_as_many_points(ran):
-    figure = ran[1]["b_spiral"]
+    figure = ran[1]["b_arc"]
     assert len(figure.axes) == 4
-    data = l20.make_spiral(l20.POINTS, 0)
+    data = l20.make_arc(500, 0)
     for axes, row in zip(figure.axes, ran[0]["b"].values()):
         assert torch.equal(torch.tensor(axes.lines[0].get_xydata()).float(), data)
-        assert len(axes.lines[1].get_xdata()) == l20.POINTS
+        assert len(axes.lines[1].get_xdata()) == 500
         assert f"{row['exact']:.2f}" in axes.get_title()
 
 
-def test_the_spiral_is_a_thin_line_of_one_and_a_half_turns():
-    points = l20.make_spiral(5000, 3)
-    assert not torch.equal(points, l20.make_spiral(5000, 4))
+def test_the_arc_is_a_thin_line_with_a_gap():
+    points = l20.make_arc(5000, 3)
+    assert not torch.equal(points, l20.make_arc(5000, 4))
     radius = points.square().sum(1).sqrt()
-    angle = 6 * radius  # where the noise is left out
-    line = torch.stack((angle.cos(), angle.sin()), 1) * radius[:, None]
-    across = (points - line).square().sum(1).sqrt()
-    assert across.median() < 0.12
-    assert angle.max() - angle.min() == pytest.approx(3 * math.pi, abs=0.8)
+    assert radius.mean().item() == pytest.approx(1, abs=0.01)
+    assert radius.std().item() == pytest.approx(0.05, rel=0.1)
+    degrees = torch.rad2deg(torch.atan2(points[:, 1], points[:, 0])) % 360
+    assert degrees.min() > 20 and degrees.max() < 340
+    counts = degrees.histc(10, 30, 330)
+    assert counts.min() > 400 and counts.max() < 600
 
 
 def test_k_means_goes_down_to_where_the_encoder_may_be_sure(ran):

@@ -46,8 +46,7 @@ def test_jumps_of_the_exact_denoiser_end_at_p_s_quantiles():
         (fast(process, exact(process), x, steps) - (MEAN + DEVIATION * x)).abs().max().item()
         for steps in (10, 20, 40)
     ]
-    assert errors[2] < 0.01
-    assert errors[0] > 2 * errors[1] > 4 * errors[2]
+    assert errors[0] < 0.06 and errors[1] < 0.004 and errors[2] < 0.002  # 0.146, 0.076, 0.039: DDIM
 
 
 def test_a_constant_denoiser_s_jumps_are_ddim_s(process):
