@@ -161,9 +161,9 @@ def compare(run: Run) -> dict[str, Any]:
     if missing := [name for name in GENERATORS if name not in run.results]:
         raise UserError(f"argument --part: table needs the parts {', '.join(missing)} first; run "
                         "them into the same --out, each with --resume")  # fmt: skip
-    evaluator, train = get_evaluator(run), run.mnist.train
-    held_out = train.images[-len(evaluator.real) :]
-    nearest, _ = find_nearest(held_out[:COMPARED], train.images[: -len(evaluator.real)])
+    evaluator, images = get_evaluator(run), run.mnist.train.images
+    kept = len(images) - min(len(evaluator.real), len(images) // 6)  # the rest is held out
+    nearest, _ = find_nearest(images[kept:][:COMPARED], images[:kept])
     print(f"  {'':28}{'Fréchet':>8}{'sure':>7}{'entropy':>9}{'nearest':>9}{'parameters':>12}"
           f"{'minutes':>9}{'s / 1,000':>11}")  # fmt: skip
     for name, (label, _) in GENERATORS.items():
@@ -173,7 +173,7 @@ def compare(run: Run) -> dict[str, Any]:
               f"{row['minutes']:9.1f}{row['seconds']['mean']:11.2f}")  # fmt: skip
     digits = [torch.load(run.out / f"{name}.pt", weights_only=True) for name in GENERATORS]
     labels = [label for label, _ in GENERATORS.values()]
-    grid = torch.cat([*digits, held_out[:SHOWN].cpu()])[:, 0]
+    grid = torch.cat([*digits, images[kept:][:SHOWN].cpu()])[:, 0]
     run.save("digits", plots.image_grid(grid, SHOWN, (), [*labels, "held-out images"]))
     return evaluator.floor | {"nearest": nearest.median().item(), "accuracy": evaluator.accuracy}
 

@@ -80,7 +80,7 @@ def train_attempt(run: Run, idea: int) -> tuple[Attempt, dict[str, float]]:
     epochs = max(1, run.args.epochs // 2)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
     metrics = {"codes": code_cost, "error": squared_error}
-    rows = run.fit(model, negative_elbo, optimizer, metrics, scheduler, f"a_{idea}", epochs=epochs)
+    rows = run.fit(model, negative_elbo, optimizer, metrics, scheduler, epochs=epochs)
     return model.eval(), {name: value for name, value in rows[-1].items() if "test" in name}
 
 

@@ -194,7 +194,7 @@ MUTATIONS = [
     (GENERATIVE, '["seconds"][part] / 60', '["seconds"]["a"] / 60'),
     (GENERATIVE, "randint(len(labels), (count,)", "randint(1, (count,)"),
     (GENERATIVE, "guidance=0)", "guidance=1)"),
-    (GENERATIVE, "train.images[: -len(evaluator.real)])", "train.images)"),
+    (GENERATIVE, "[:COMPARED], images[:kept])", "[:COMPARED], images)"),
     (GENERATIVE, "run.args.seed + generator.draws", "run.args.seed + 1"),
     (GENERATIVE, "steps, guidance)\n\n    return Generator", "steps, 0)\n\n    return Generator"),
 ]

@@ -98,7 +98,7 @@ def test_noise_is_far_from_real_digits(ran):
     for name in generative.GENERATORS:
         assert ran[0][name]["frechet"]["mean"] > 2 * floor["frechet"]
         assert ran[0][name]["nearest"] > 1
-    assert floor["sure"] > 0.5
+    assert floor["sure"] > 0.2
 
 
 def test_the_floor_s_nearest_images_are_not_the_held_out_ones_themselves(ran, sample):

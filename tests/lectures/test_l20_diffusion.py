@@ -11,6 +11,7 @@ from lectures.drawing import load_weights
 from lectures.samplers import fast
 from lectures.unet import UNet
 
+import numpy as np
 import pytest
 import torch
 
@@ -41,7 +42,7 @@ def ran(small, tmp_path_factory, figures):
 def test_the_noising_is_of_the_first_test_images(ran, sample):
     results, drawn, _ = ran
     axes = drawn["a_noising"].axes
-    images = [axis.images[0].get_array() for axis in axes]
+    images = [np.asarray(axis.images[0].get_array()) for axis in axes]
     assert [axis.get_title() for axis in axes[:4]] == ["t = 0", "t = 5", "t = 10", "t = 20"]
     assert len(images) == 16
     expected = to_pixels(to_range(sample.test.images[1:2]))[0, 0].numpy()
@@ -81,7 +82,7 @@ def test_what_is_drawn_is_what_the_sampler_gives(ran):
     noise = torch.randn(10, 1, 24, 24, generator=torch.Generator().manual_seed(2))
     denoise = partial(model.denoise, digits=torch.arange(10), guidance=2)
     expected = to_pixels(fast(model.process, denoise, noise, l20.JUMPS))
-    images = [axis.images[0].get_array() for axis in drawn["c_demand"].axes]
+    images = [np.asarray(axis.images[0].get_array()) for axis in drawn["c_demand"].axes]
     assert len(images) == 60
     assert images[50 + 4] == pytest.approx(expected[4, 0].numpy(), abs=1e-4)  # second row of 2
     together = l20.draw_digits(model, torch.arange(10), noise, guidance=2)
@@ -91,7 +92,7 @@ def test_what_is_drawn_is_what_the_sampler_gives(ran):
 def test_the_steps_go_from_noise_to_the_digit(ran):
     axes = ran[1]["c_steps"].axes
     assert [axis.get_title() for axis in axes[:4]] == ["t = 20", "t = 10", "t = 5", "t = 0"]
-    images = [axis.images[0].get_array() for axis in axes]
+    images = [np.asarray(axis.images[0].get_array()) for axis in axes]
     assert len(images) == 24
     for row in range(0, 6, 2):  # x_t and x̂_0 end at the same digit
         assert (images[4 * row + 3] == images[4 * row + 7]).all()
