@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-HIDDEN = 256  # neurons between two codes
+HIDDEN = 128  # neurons between two codes
 
 
 def draw(mean: Tensor, log_variance: Tensor) -> Tensor:

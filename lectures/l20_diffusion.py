@@ -137,9 +137,8 @@ def part_c(run: Run) -> dict[str, Any]:
                               ["x_t", "x̂_0"] * 3, "From noise to a digit")  # fmt: skip
     run.save("c_steps", figure)
     guides = (0, 0.5, 2)
-    demand = [draw_digits(model, digits, make_noise(10, seed + i, run), guidance=guidance)
-              for guidance in guides for i in range(2)]  # fmt: skip
-    names = [name for g in guides for name in (f"guidance {g}", "")]
+    demand = [draw_digits(model, digits, noise, guidance=guidance) for guidance in guides]
+    names = [f"guidance {guidance}" for guidance in guides]
     figure = plots.image_grid(torch.cat(demand).cpu()[:, 0], 10, list("0123456789"), names)
     run.save("c_demand", figure)
     return compare_jumps(run, model, digits)

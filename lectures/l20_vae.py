@@ -36,7 +36,7 @@ import torch
 from torch import Tensor, nn
 
 SHAPE, SIZES = (1, 28, 28), (400, 200)  # the networks of all parts
-SCATTERED = 2000  # (a): test images in the plane of the codes
+SHOWN, SCATTERED = 7, 2000  # (a): test images in rows, and in the plane of the codes
 MODELS: dict[str, Callable[[], nn.Module]] = {
     "one": lambda: HierarchicalVAE(Perceptrons(SHAPE, SIZES, 32), (32,)),
     "two": lambda: HierarchicalVAE(Perceptrons(SHAPE, SIZES, 32), (32, 16)),
@@ -49,15 +49,15 @@ NAMES = {"one": "one code", "two": "two codes", "three": "three codes", "demand"
 def part_a(run: Run) -> dict[str, Any]:
     """the four ideas for digits, with codes of two numbers, and the plane of the codes"""
     images, labels = (values[:SCATTERED] for values in run.mnist.test)
-    z = torch.randn(10, 2, generator=torch.Generator().manual_seed(run.args.seed)).to(run.device)
+    z = torch.randn(SHOWN, 2, generator=torch.Generator().manual_seed(run.args.seed)).to(run.device)
     figure, axes = plots.subplots(1, 3, (12, 4))
-    rows, results = [images[:10]], {}
+    rows, results = [images[:SHOWN]], {}
     for idea, name in IDEAS.items():
         print(f"  {idea}: {name}", flush=True)
         model, last = train_attempt(run, idea)
         with torch.no_grad():
             mean, log_variance = model.encode(images)
-            made = model.decoder(draw(mean[:10], log_variance[:10]))
+            made = model.decoder(draw(mean[:SHOWN], log_variance[:SHOWN]))
             rows += [made, model.decoder(z)]
         deviation = (log_variance / 2).exp().mean().item()
         results[str(idea)] = last | {"spread": mean.std().item(), "sigma": deviation}
@@ -67,7 +67,7 @@ def part_a(run: Run) -> dict[str, Any]:
     run.save("a_codes", figure)
     titles = [text for idea in IDEAS for text in (f"{idea}: from an image", "from N(0, I)")]
     grid = torch.cat(rows).cpu()[:, 0]
-    run.save("a_digits", plots.image_grid(grid, 10, (), ["test images", *titles]))
+    run.save("a_digits", plots.image_grid(grid, SHOWN, (), ["test images", *titles]))
     run.save("a_plane", plot_plane(model, run.device))
     return results
 
@@ -122,12 +122,12 @@ def part_b(run: Run) -> dict[str, Any]:
         seconds = time.perf_counter() - started
         keep_weights(run, name, model, seconds)
         lines[NAMES[name]] = zip(*[(row["epoch"], row["test_loss"]) for row in history])
-        shown.append(draw_digits(model, 20, run.args.seed))
+        shown.append(draw_digits(model, 10, run.args.seed))
         results[name] = history[-1] | {"minutes": seconds / 60}
     figure = plots.curves(lines, "epoch", "nats per image", "−ELBO of the test images", "o")
     run.save("b_loss", figure)
-    titles = [text for name in MODELS for text in (NAMES[name], "")]
-    run.save("b_digits", plots.image_grid(torch.cat(shown).cpu()[:, 0], 10, (), titles))
+    grid = torch.cat(shown).cpu()[:, 0]
+    run.save("b_digits", plots.image_grid(grid, 10, (), [NAMES[name] for name in MODELS]))
     return results
 
 

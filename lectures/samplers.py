@@ -28,13 +28,13 @@ def ancestral(process: Process, denoise: Denoiser, x: Tensor, generator: torch.G
 
 
 def fast(process: Process, denoise: Denoiser, x: Tensor, steps: int) -> Tensor:
-    """`steps` jumps without new noise, from t = T over equal distances to 0.
+    """`steps` jumps, at most T, without new noise, from t = T over equal distances to 0.
 
     Each jump takes x̂_0 and the noise that x_t then has, and mixes both as at the next t (Song et
     al., "Denoising diffusion implicit models", 2021). x̂_0 is drawn out by half of its last change,
     which makes the error of a step one order smaller (Lu et al., "DPM-Solver++", 2022).
     """
-    times = torch.linspace(process.steps, 0, steps + 1).round().long().tolist()
+    times = torch.linspace(process.steps, 0, min(steps, process.steps) + 1).round().long().tolist()
     last = None
     for now, after in pairwise(times):
         t = torch.full((len(x),), now)

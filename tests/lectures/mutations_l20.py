@@ -181,8 +181,8 @@ MUTATIONS = [
     (L_DIFFUSION, "(images - shown[0])", "(images - images)"),
     (
         L_DIFFUSION,
-        "make_noise(10, seed + i, run), guidance=guidance)",
-        "make_noise(10, seed, run), guidance=guidance)",
+        "noise, guidance=guidance) for",
+        "noise) for",
     ),
     (L_DIFFUSION, "model.denoise(xt, t, labels)", "model.denoise(x0, t, labels)"),
     (

@@ -79,12 +79,12 @@ def test_what_is_drawn_is_what_the_sampler_gives(ran):
     model = l20.make_model()
     load_weights(out / "network.pt", model.average.module)
     model.eval()
-    noise = torch.randn(10, 1, 24, 24, generator=torch.Generator().manual_seed(2))
+    noise = torch.randn(10, 1, 24, 24, generator=torch.Generator().manual_seed(1))
     denoise = partial(model.denoise, digits=torch.arange(10), guidance=2)
     expected = to_pixels(fast(model.process, denoise, noise, l20.JUMPS))
     images = [np.asarray(axis.images[0].get_array()) for axis in drawn["c_demand"].axes]
-    assert len(images) == 60
-    assert images[50 + 4] == pytest.approx(expected[4, 0].numpy(), abs=1e-4)  # second row of 2
+    assert len(images) == 30
+    assert images[20 + 4] == pytest.approx(expected[4, 0].numpy(), abs=1e-4)
     together = l20.draw_digits(model, torch.arange(10), noise, guidance=2)
     assert torch.allclose(together, expected)
 

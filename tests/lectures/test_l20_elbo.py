@@ -13,8 +13,8 @@ import torch
 def ran(tmp_path_factory, figures):
     out = tmp_path_factory.mktemp("l20_elbo")
     with pytest.MonkeyPatch.context() as patch, figures() as drawn:
-        patch.setattr(l20, "STEPS", 600)
-        patch.setattr(l20, "POINTS", 500)
+        patch.setattr(l20, "STEPS", 500)
+        patch.setattr(l20, "POINTS", 300)
         assert l20.main(["--out", str(out)]) == 0
     return json.loads((out / "summary.json").read_text())["results"], drawn
 
@@ -51,10 +51,10 @@ def test_the_first_three_ideas_fail_and_the_fourth_mends_them(ran):
 def test_the_panels_hold_the_data_and_as_many_points(ran):
     figure = ran[1]["b_arc"]
     assert len(figure.axes) == 4
-    data = l20.make_arc(500, 0)
+    data = l20.make_arc(300, 0)
     for axes, row in zip(figure.axes, ran[0]["b"].values()):
         assert torch.equal(torch.tensor(axes.lines[0].get_xydata()).float(), data)
-        assert len(axes.lines[1].get_xdata()) == 500
+        assert len(axes.lines[1].get_xdata()) == 300
         assert f"{row['exact']:.2f}" in axes.get_title()
 
 
