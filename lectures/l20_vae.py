@@ -149,7 +149,7 @@ PARTS = {"a": part_a, "b": part_b}
 
 
 def main(argv: list[str] | None = None) -> int:
-    defaults = {"epochs": 20, "batch_size": 128, "lr": 1e-3}
+    defaults = {"epochs": 12, "batch_size": 128, "lr": 1e-3}
     return run_parts("lectures/l20_vae", __doc__, PARTS, argv, **defaults)
 
 
