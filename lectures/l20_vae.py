@@ -4,8 +4,9 @@
     python lectures/l20_vae.py --part a    four ideas, with codes of two numbers
 
 (a) the four ideas of lectures/l20_elbo.py with digits, and the plane of their codes; (b) a code of
-32 numbers, two and three codes in a row, and digits on demand. What to expect: the hierarchy's
-upper codes lower −ELBO, and most of what is drawn can be read. lectures/generative.py measures it.
+32 numbers, two and three codes in a row, and digits on demand. What to expect: ideas 1 to 3 fail as
+they do for points; a hierarchy reconstructs a little worse than one code and draws better digits.
+lectures/generative.py measures it.
 Figures and summary.json go to results/lectures/l20_vae/; lectures/README.md explains them.
 """
 
