@@ -120,6 +120,7 @@ def test_the_nearest_images_and_the_costs(ran, sample):
         assert len(costs) == 19
         assert sum(costs) == pytest.approx(row["total"])
         assert sum(costs[:1]) / sum(costs) == pytest.approx(row["early"])
+        assert sum(costs[14:]) == pytest.approx(row["late"])  # t = 16, …, 20
 
 
 @torch.no_grad()
