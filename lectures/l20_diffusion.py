@@ -184,8 +184,10 @@ def part_d(run: Run) -> dict[str, Any]:
     for name, costs in (("wide", wide), ("narrow", narrow)):
         total, early, late = sum(costs[1:]), sum(costs[1 : T // 10]), sum(costs[T // 4 * 3 :])
         found[name] = {"total": total, "early": early / total, "late": late, "first": costs[0]}
-        print(f"  σ² {name}: {total:.0f} nats per image for t ≥ 2, {early / total:.0%} of them for "
-              f"t ≤ {T // 10}, {late:.1f} nats for t > {T // 4 * 3}; {costs[0]:.0f} for t = 1")  # fmt: skip
+        print(
+            f"  σ² {name}: {total:.0f} nats per image for t ≥ 2, {early / total:.0%} of them for "
+            f"t ≤ {T // 10}, {late:.1f} nats for t > {T // 4 * 3}; {costs[0]:.0f} for t = 1"
+        )
     return found
 
 
