@@ -145,8 +145,8 @@ def sweep(run: Run) -> dict[str, Any]:
     """the diffusion's sampler: how many jumps, how much guidance"""
     evaluator, results = get_evaluator(run), {}
     base = l20_diffusion.JUMPS, l20_diffusion.GUIDANCE
-    settings = [(steps, base[1]) for steps in (10, 20, 40)]
-    settings += [(base[0], guidance) for guidance in (0, 0.5, 1)]
+    settings = [(steps, base[1]) for steps in (10, 20)]
+    settings += [(base[0], guidance) for guidance in (0, 0.1, 0.2, 0.5)]
     for steps, guidance in dict.fromkeys(settings):
         draw = make_diffusion(run, guidance, steps).draw
         row = evaluator(draw(min(SWEPT, len(evaluator.real)), run.args.seed))

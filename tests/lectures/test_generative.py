@@ -171,8 +171,8 @@ def test_the_diffusion_draws_with_the_guidance_asked_for(run, monkeypatch):
 
 
 def test_the_sweep_has_each_setting_once(ran):
-    keys = [f"{steps}_0.5" for steps in (10, 20, 40)]
-    keys += [f"20_{guidance}" for guidance in (0, 1)]
+    keys = [f"{steps}_0.2" for steps in (10, 20)]
+    keys += [f"20_{guidance}" for guidance in (0, 0.1, 0.5)]
     assert list(ran[0]["sweep"]) == keys
 
 
