@@ -33,6 +33,7 @@ from lectures.hierarchy import (
     squared_error,
 )
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -64,7 +65,7 @@ def part_a(run: Run) -> dict[str, Any]:
         results[str(idea)] = last | {"spread": mean.std().item(), "sigma": deviation}
         print(f"    codes: deviation {mean.std():.2f}, σ of one image {deviation:.3f}")
         if idea > 1:
-            scatter(axes[idea - 2], mean.cpu(), labels.cpu(), f"{idea}: {name}")
+            scatter(axes[idea - 2], mean.cpu().numpy(), labels.cpu().numpy(), f"{idea}: {name}")
     run.save("a_codes", figure)
     titles = [text for idea in IDEAS for text in (f"{idea}: from an image", "from N(0, I)")]
     grid = torch.cat(rows).cpu()[:, 0]
@@ -85,7 +86,7 @@ def train_attempt(run: Run, idea: int) -> tuple[Attempt, dict[str, float]]:
     return model.eval(), {name: value for name, value in rows[-1].items() if "test" in name}
 
 
-def scatter(axis: plots.Axes, codes: Tensor, labels: Tensor, title: str) -> None:
+def scatter(axis: plots.Axes, codes: np.ndarray, labels: np.ndarray, title: str) -> None:
     """The codes (n, 2), colored by digit, and the circle that holds 86 % of N(0, I)."""
     for digit in range(10):
         axis.plot(*codes[labels == digit].T, ".", markersize=2, label=digit)
@@ -102,7 +103,7 @@ def plot_plane(model: Attempt, device: torch.device) -> plots.Figure:
     z = torch.stack(torch.meshgrid(side, -side, indexing="xy"), -1).view(-1, 2)
     images = model.decoder(z.to(device)).cpu().view(16, 16, size, size)
     figure, axes = plots.subplots(size=(6, 6))
-    picture = images.permute(0, 2, 1, 3).reshape(16 * size, 16 * size)
+    picture = images.permute(0, 2, 1, 3).reshape(16 * size, 16 * size).numpy()
     axes.imshow(picture, cmap="gray", vmin=0, vmax=1, extent=(-2.66, 2.66, -2.66, 2.66))
     axes.set(xlabel="z₁", ylabel="z₂", title="4: what the codes are decoded to")
     return figure
