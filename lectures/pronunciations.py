@@ -19,10 +19,11 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 FILE = Path(__file__).parent / "data" / "pronunciations.txt.xz"
-PHONES = (
-    "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W "
-    "Y Z ZH"
-).split()
+PHONES = [
+    *("AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G", "HH"),
+    *("IH", "IY", "JH", "K", "L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH", "T", "TH", "UH"),
+    *("UW", "V", "W", "Y", "Z", "ZH"),
+]
 SIGNS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklm"  # one for each of PHONES
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 HELD_OUT = 5  # of 100 words
@@ -90,7 +91,9 @@ def cut_batches(
     return batches
 
 
-def read_batches(pairs: Sequence[Pair], batches: list[list[int]]) -> Iterator[tuple[Tensor, Tensor]]:
+def read_batches(
+    pairs: Sequence[Pair], batches: list[list[int]]
+) -> Iterator[tuple[Tensor, Tensor]]:
     """x (n, T), indices in LATIN, and y (n, L), phones with PAD after the shorter, per batch."""
     for batch in batches:
         y = [encode_phones(pairs[i][1]) for i in batch]

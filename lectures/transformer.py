@@ -4,6 +4,8 @@ The blocks are in attention.py. n sequences of T signs each; a position has d nu
 them; B blocks; K signs.
 """
 
+from typing import Any
+
 from common.layers import Dropout
 from final.seq2seq import Memory
 from lectures.attention import Block, Pair, causal, is_sign
@@ -138,3 +140,20 @@ class Transformer(nn.Module):
         logits, pairs = self.decoder(fed[:, None], past, memory)
         s = torch.stack([torch.stack(pair, 1) for pair in pairs], 1)  # (n, B, 2, H, t + 1, k)
         return logits[:, 0].log_softmax(1), s.flatten(1)
+
+
+@torch.no_grad()
+def generate(network: Decoder, x: Tensor, T: int, cached: bool = True, **memory: Any) -> Tensor:
+    """The sequences x (n, t) continued to T signs, (n, T), each time by the most probable sign.
+
+    Args:
+        cached: keep the keys and values of what stands there; without, compute them for each sign.
+        memory: `memory` and `memory_allowed` of the network, for a decoder that looks at one.
+    """
+    fed, past = x, None
+    while x.shape[1] < T:
+        logits, pairs = network(fed, past, **memory)
+        sign = logits[:, -1:].argmax(2)
+        x = torch.cat((x, sign), 1)
+        fed, past = (sign, pairs) if cached else (x, None)
+    return x

@@ -13,7 +13,6 @@ quarters of what plain lines do.
 """
 
 import lzma
-import os
 import re
 import sys
 import tempfile
@@ -48,8 +47,10 @@ def read_dictionary(text: str) -> dict[str, list[str]]:
 
 def pack(words: dict[str, list[str]]) -> bytes:
     """The two halves, compressed."""
-    shared = [len(os.path.commonprefix(pair)) for pair in zip(["", *words], words)]
-    endings = [DIGITS[n] + word[n:] for n, word in zip(shared, words)]
+    endings = []
+    for before, word in zip(["", *words], words):
+        n = next(i for i in range(len(word)) if word[: i + 1] != before[: i + 1])
+        endings.append(DIGITS[n] + word[n:])
     text = "\n".join([*endings, "", *map(" ".join, words.values())])
     filters = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 4, "pb": 0}]
     return lzma.compress(text.encode("ascii"), filters=filters)
