@@ -42,7 +42,7 @@ import torch
 from torch import nn
 
 BEAMS = 4
-LOOKED_AT = ["knight", "phonetic", "choruses"]
+LOOKED_AT = ["weight", "phoenix", "technique"]  # not in training
 LENGTHS = (8, 16, 32, 64, 128, 256, 512)  # (d)
 END = "■"  # in a figure: before the first phone, after the last
 

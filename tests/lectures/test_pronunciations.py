@@ -103,7 +103,7 @@ def test_batches_have_one_word_length_each():
 def test_phones_there_and_back():
     y = pronunciations.encode_phones("BmA")
     assert y.tolist() == [2, 39, 1, EDGE]
-    assert pronunciations.decode_phones(y.tolist() + [5]) == "BmA"
+    assert pronunciations.decode_phones([*y.tolist(), 5]) == "BmA"
     assert pronunciations.decode_phones([2, 39]) == "Bm"
 
 
