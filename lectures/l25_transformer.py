@@ -76,19 +76,19 @@ def part_a(run: Run) -> dict[str, Any]:
     fed = teacher_forcing(y)
     found = {
         "encoder": measure_dependence(encoder.embed, lambda: encoder(x)),
-        "decoder alone": measure_dependence(decoder.embed, lambda: decoder(fed)[0]),
-        "both: on letters": measure_dependence(both.encoder.embed, lambda: both(x, fed)),
-        "both: on phones": measure_dependence(both.decoder.embed, lambda: both(x, fed)),
+        "decoder": measure_dependence(decoder.embed, lambda: decoder(fed)[0]),
+        "both_letters": measure_dependence(both.encoder.embed, lambda: both(x, fed)),
+        "both_phones": measure_dependence(both.decoder.embed, lambda: both(x, fed)),
     }
     letters, read = list(word), [END, *spell_out(said).split()]
-    axes = [(letters, letters), (read, read), (letters, read), (read, read)]
-    panels = [(title, *labels, each / each.max())
-              for (title, each), labels in zip(found.items(), axes)]  # fmt: skip
+    axes = [("encoder", letters, letters), ("decoder alone", read, read),
+            ("both: on letters", letters, read), ("both: on phones", read, read)]  # fmt: skip
+    panels = [(*labels, each / each.max()) for labels, each in zip(axes, found.values())]
     run.save("a_dependence", plot_panels(
         panels, "gradient, over the largest", "of the sign read", "of the output at"))  # fmt: skip
-    ahead = {title: each.triu(1).sum().item() for title, each in found.items()}
-    for title, each in ahead.items():
-        print(f"  {title:17} gradients with respect to later signs: {each:.3g} in sum")
+    ahead = {name: each.triu(1).sum().item() for name, each in found.items()}
+    for name, each in ahead.items():
+        print(f"  {name:12} gradients with respect to later signs: {each:.3g} in sum")
     swapped, moved = x[:, [1, 0, *range(2, len(word))]], []
     with torch.no_grad():
         for _ in range(2):

@@ -110,7 +110,7 @@ def check_words(given: Sequence[str]) -> list[str]:
     """The words in small letters; UserError where one is none, or too long for the positions."""
     words = [word.lower() for word in given]
     for word in words:
-        if not 1 <= len(word) < POSITIONS or not set(word) <= set(LATIN[2:]):
+        if not 1 <= len(word) <= POSITIONS or not set(word) <= set(LATIN[2:]):
             raise UserError(f"argument --word: came {word!r}, allowed are words of 1 to "
-                            f"{POSITIONS - 1} letters a to z")  # fmt: skip
+                            f"{POSITIONS} letters a to z")  # fmt: skip
     return words

@@ -3,6 +3,7 @@
 import json
 import re
 
+from common.run import UserError
 from final.seq2seq import EDGE, PAD
 from lectures import l25_transformer as l25
 from lectures import pronouncing, pronunciations
@@ -46,8 +47,8 @@ def run(small, figures, tmp_path_factory):
 
 def test_outputs_depend_on_no_later_sign_but_in_the_encoder(run):
     a = run[1]["a"]
-    assert a["ahead"]["decoder alone"] == a["ahead"]["both: on phones"] == 0
-    assert min(a["ahead"]["encoder"], a["ahead"]["both: on letters"]) > 0.1
+    assert a["ahead"]["decoder"] == a["ahead"]["both_phones"] == 0
+    assert min(a["ahead"]["encoder"], a["ahead"]["both_letters"]) > 0.1
     assert a["moved"][0] > 0.1 > 1e-4 > a["moved"][1]
     axes = run[2]["a_dependence"].axes[:4]
     assert [[label.get_text() for label in axis.get_xticklabels()] for axis in axes[1:3]] == [
@@ -102,11 +103,19 @@ def test_words_of_the_command_line_by_the_kept_network(small, run, capsys):
     assert all(set(said.split()) <= set(pronunciations.PHONES) for _, said in words)
 
 
-@pytest.mark.parametrize("word", ["", "naïve", "can't", "a b", 32 * "a"])
+@pytest.mark.parametrize("word", ["", "naïve", "can't", "a b", 33 * "a"])
 def test_no_word_is_one_line(tmp_path, capsys, word):
     assert l25.main(["--word", "fine", word, "--out", str(tmp_path)]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
-    assert re.search(f"argument --word: came {word!r}, allowed are words of 1 to 31 letters", error)
+    allowed = f"allowed are words of 1 to {pronouncing.POSITIONS} letters a to z"
+    assert re.search(f"argument --word: came {word!r}, {allowed}$", error)
+
+
+def test_the_longest_word_has_as_many_letters_as_there_are_positions():
+    longest = pronouncing.POSITIONS * "A"
+    assert pronouncing.check_words([longest]) == [longest.lower()]
+    with pytest.raises(UserError):
+        pronouncing.check_words([longest + "a"])
 
 
 def test_schedule_rises_and_falls():
