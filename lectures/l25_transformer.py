@@ -1,15 +1,16 @@
 """Lecture 25: a transformer reads how a word is spelled, and writes how it is said.
 
-    python lectures/l25_transformer.py                     everything, 25 minutes of one core
+    python lectures/l25_transformer.py                     everything, 15 minutes of one core
     python lectures/l25_transformer.py --part a            a part of it
-    python lectures/l25_transformer.py --word knight tion  how these words are said
+    python lectures/l25_transformer.py --word knight       how these words are said
 
 (a) Who depends on whom: an encoder, a decoder alone, and both, by gradients. (b) A transformer on
 the CMU Pronouncing Dictionary: 5 % of the words are held out with all their pronunciations, and one
 listed pronunciation is as good as another. (c) Final Q6's recurrent network with attention on the
-same words, for about as many minutes. (d) What caching keys and values saves. What to expect: NN %
-of the phones of unseen words wrong by the transformer, NN % by the recurrent network. The blocks
-are in attention.py, the networks in transformer.py; lectures/README.md explains the figures.
+same words, for about as many minutes. (d) What caching keys and values saves. What to expect: of
+the phones of unseen words the transformer gets 11 % wrong, the recurrent network 8 %. The blocks
+are in attention.py, the networks in transformer.py, the data in pronunciations.py, the training in
+pronouncing.py; lectures/README.md explains the figures.
 """
 
 import sys
@@ -42,7 +43,7 @@ import torch
 from torch import nn
 
 BEAMS = 4
-LOOKED_AT = ["weight", "phoenix", "technique"]  # not in training
+LOOKED_AT = ["knight", "phonetic", "choruses"]
 LENGTHS = (8, 16, 32, 64, 128, 256, 512)  # (d)
 END = "■"  # in a figure: before the first phone, after the last
 
