@@ -95,7 +95,8 @@ def train(
         rates.step()
         if step * MARKS // steps > (step - 1) * MARKS // steps:
             if not loss.isfinite():
-                raise NonFiniteLoss(step // in_epoch + 1, step, steps, rate * args.lr)
+                epoch, batch = divmod(step - 1, in_epoch)
+                raise NonFiniteLoss(epoch + 1, batch + 1, in_epoch, rate * args.lr)
             seconds += time.process_time() - begin
             per = score(pronounce(model.eval(), list(glance), 1), glance)["per"]
             rows.append([seconds / 60, per])

@@ -2,8 +2,11 @@
 
 import json
 import re
+from types import SimpleNamespace
 
+from common.loop import NonFiniteLoss
 from common.run import UserError
+from final.q6_words import load_network
 from final.seq2seq import EDGE, PAD
 from lectures import l25_transformer as l25
 from lectures import pronouncing, pronunciations
@@ -40,7 +43,7 @@ def run(small, figures, tmp_path_factory):
     """A whole small run: its folder, results and figures by name."""
     out = tmp_path_factory.mktemp("l25")
     with figures() as drawn:
-        options = ["--epochs", "6", "--batch-size", "32", "--lr", "0.01"]
+        options = ["--epochs", "5", "--batch-size", "32", "--lr", "0.01"]
         assert l25.main([*options, "--out", str(out)]) == 0
     return out, json.loads((out / "summary.json").read_text(encoding="utf-8"))["results"], drawn
 
@@ -96,11 +99,58 @@ def test_caching_changes_no_sign(run):
 
 
 def test_words_of_the_command_line_by_the_kept_network(small, run, capsys):
-    assert l25.main(["--word", "Hat", "cat", "--out", str(run[0] / "words")]) == 0
-    lines = [line.split(":") for line in capsys.readouterr().out.splitlines() if ":" in line]
-    words = [(word.strip(), said) for word, said in lines if word.strip() in ("hat", "cat")]
-    assert [word for word, _ in words] == ["hat", "cat"]
-    assert all(set(said.split()) <= set(pronunciations.PHONES) for _, said in words)
+    words = ["Choruses", "cat", "weight"]  # not in the order of their lengths
+    assert l25.main(["--word", *words, "--out", str(run[0] / "words")]) == 0
+    printed = capsys.readouterr().out
+    assert "no network" not in printed and "step" not in printed
+    found = json.loads((run[0] / "words" / "summary.json").read_text(encoding="utf-8"))
+    answers = found["results"]["words"]
+    assert list(answers) == ["choruses", "cat", "weight"]
+    assert all(f"  {word}: {said}\n" in printed for word, said in answers.items())
+    model = l25.make_network("transformer").eval()
+    load_network(SimpleNamespace(out=run[0]), model)
+    for word, said in answers.items():
+        alone = pronouncing.pronounce(model, [word], l25.BEAMS)
+        assert said == pronunciations.spell_out(alone[0])
+
+
+def fake_run(lr: float) -> SimpleNamespace:
+    args = SimpleNamespace(lr=lr, epochs=1, batch_size=64, seed=0)
+    return SimpleNamespace(args=args, device="cpu", place=lambda model: model)
+
+
+def test_gradients_of_training_are_those_of_single_batches(small, monkeypatch):
+    """With η = 0 each is that of its batch at the start, and what is padded has no say."""
+    pairs = [(word, each) for word, variants in few_words().items() for each in variants]
+    pairs = [pair for pair in pairs if len(pair[0]) == 6][:128]
+    monkeypatch.setattr(pronouncing, "DROPOUT", 0.0)
+    monkeypatch.setattr(pronouncing, "MARKS", 1)
+    found = []
+    monkeypatch.setattr(
+        pronouncing, "clip_grad_norm_",
+        lambda parameters, most: found.append([p.grad.clone() for p in parameters]),
+    )  # fmt: skip
+    torch.manual_seed(0)
+    pronouncing.train(fake_run(0.0), "transformer", pairs, few_words())
+    torch.manual_seed(0)
+    model = pronouncing.make_network("transformer")
+    batches = pronouncing.stream(pairs, 64, torch.Generator().manual_seed(0))
+    assert len(found) == 2
+    for gradient, (x, y) in zip(found, batches):
+        fed = torch.cat([torch.full_like(y[:, :1], EDGE), y[:, :-1].clamp(min=EDGE)], 1)
+        log_p = model(x, fed)[y != PAD].log_softmax(1)
+        target = torch.full_like(log_p, 0.1 / log_p.shape[1])
+        target[torch.arange(len(target)), y[y != PAD]] += 0.9
+        loss = -(target * log_p).sum(1).mean()
+        expected = torch.autograd.grad(loss, list(model.parameters()))
+        for ours, theirs in zip(gradient, expected):
+            torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-6)
+
+
+def test_training_that_diverges_says_so(small):
+    pairs = [("ab", "AB")] * 64 + [("cd", "A")] * 64
+    with pytest.raises(NonFiniteLoss, match="epoch 1, batch 2 of 2, at learning rate"):
+        pronouncing.train(fake_run(1e30), "transformer", pairs, {"ab": ["AB"]})
 
 
 @pytest.mark.parametrize("word", ["", "naïve", "can't", "a b", 33 * "a"])

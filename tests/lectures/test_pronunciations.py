@@ -100,6 +100,14 @@ def test_batches_have_one_word_length_each():
     assert all(len({len(pairs[i][0]) for i in batch}) == 1 for each in mixed for batch in each)
 
 
+def test_a_new_order_is_of_pairs_and_of_batches():
+    pairs = [("ab", "A")] * 8 + [("a", "A")] * 4
+    generator = torch.Generator().manual_seed(0)
+    mixed = [cut_batches(pairs, 4, generator) for _ in range(8)]
+    assert len({frozenset(each[0]) for each in mixed}) > 3  # who is with whom
+    assert len({len(pairs[each[0][0]][0]) for each in mixed}) == 2  # and which length comes first
+
+
 def test_phones_there_and_back():
     y = pronunciations.encode_phones("BmA")
     assert y.tolist() == [2, 39, 1, EDGE]

@@ -3,6 +3,7 @@
 import itertools
 
 from final.seq2seq import EDGE, PAD, beam_search, letter_loss, teacher_forcing
+from lectures.attention import causal
 from lectures.transformer import Decoder, Embedding, Encoder, Transformer, generate
 
 import pytest
@@ -105,6 +106,17 @@ def test_padded_and_masked_is_as_alone(model):
     without = torch.cat([together[0, :2], together[1], together[2]])
     expected = cross_entropy(without, torch.cat([y[0, :2], y[1], y[2]]))
     torch.testing.assert_close(letter_loss(together, y), expected)
+
+
+def test_the_networks_are_their_blocks_in_a_row(model):
+    """Each with its own keys and values, which its own weights make of the encoder's positions."""
+    x, fed = signs(3, 5, 6), signs(3, 4, 4)
+    encoded, z = model.encoder.embed(x), model.decoder.embed(fed)
+    for block in model.encoder.blocks:
+        encoded, _ = block(encoded)
+    for block in model.decoder.blocks:
+        z, _ = block(z, causal(4, 4), None, block.other.read(encoded))
+    torch.testing.assert_close(model(x, fed), model.decoder.out(z))
 
 
 def test_steps_give_what_the_whole_gives(model):
