@@ -10,7 +10,8 @@ noise and y side by side. A loss averages over the batch, in nats.
 Radford, Metz and Chintala, "DCGAN", 2016; Miyato and Koyama, "Projection discriminator", 2018.
 """
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 
 from common.run import UserError
 from lectures.diffusion import follow, to_pixels
@@ -95,12 +96,17 @@ class Discriminator(nn.Module):
     Its features h are compared with y: logit = w·h + c + yᵀVh. Spectral norm keeps each layer's
     largest singular value at 1, so that D cannot become steep; batch norm would tie an image's
     logit to the others of its batch.
+
+    Args:
+        told: length of y.
+        width: features at 12 × 12; there are twice as many at 6 × 6.
+        looks: images side by side that are judged together, (n, looks, 24, 24).
     """
 
-    def __init__(self, told: int = 0, width: int = 32):
+    def __init__(self, told: int = 0, width: int = 32, looks: int = 1):
         super().__init__()
         self.features = nn.Sequential(
-            spectral_norm(nn.Conv2d(1, width, 4, 2, 1)),  # (n, width, 12, 12)
+            spectral_norm(nn.Conv2d(looks, width, 4, 2, 1)),  # (n, width, 12, 12)
             nn.LeakyReLU(0.2),
             spectral_norm(nn.Conv2d(width, 2 * width, 4, 2, 1)),  # (n, 2 width, 6, 6)
             nn.LeakyReLU(0.2),
@@ -109,10 +115,23 @@ class Discriminator(nn.Module):
         self.score = spectral_norm(nn.Linear(2 * width * 36, 1))
         self.match = spectral_norm(nn.Linear(2 * width * 36, told, bias=False)) if told else None
 
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         h = self.features(x)
         logit = self.score(h)[:, 0]
         return logit if self.match is None else logit + (y * self.match(h)).sum(1)  # [l22 7]
+
+
+@contextlib.contextmanager
+def keep_still(*networks: nn.Module) -> Iterator[None]:
+    """In the block the networks pass gradients on and keep none, and no statistic of theirs moves.
+
+    So spectral norm does not go on with its estimates.
+    """
+    for network in networks:
+        network.eval().requires_grad_(False)
+    yield
+    for network in networks:
+        network.train().requires_grad_(True)
 
 
 def average_weights(G: nn.Module) -> AveragedModel:

@@ -3,14 +3,13 @@
     python lectures/l22_gan.py                  everything, in half an hour on one core
     python lectures/l22_gan.py --data sample    on 1,000 images, in a minute
 
-(a) The lecture's loss of G beside the one that does not saturate: G's early gradient. (b) Digits:
-D ascends, then G descends. (c) Digits on demand: both are told the digit. (d) HW6's network looks
-at them: Fréchet distance, which digits are drawn, which are those asked for. l22_line.py has the
-game on the line, where the best D is known, and adversarial.py the networks. What to expect: ….
+(a) Digits: D ascends on m images and m codes, then G descends on m fresh codes. (b) Digits on
+demand: both are told the digit. (c) HW6's network looks at them: Fréchet distance, which digits are
+drawn, which are those asked for. What to expect: …. adversarial.py holds the networks and losses;
+l22_game.py has the game where the best D is known, and what the two losses of G do.
 Figures and summary.json go to results/lectures/l22_gan/; lectures/README.md explains them.
 """
 
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -32,12 +31,12 @@ from lectures.adversarial import (
     discriminator_loss,
     draw_code,
     draw_images,
+    keep_still,
     non_saturating_loss,
-    saturating_loss,
     settle,
     tell,
 )
-from lectures.diffusion import to_pixels, to_range
+from lectures.diffusion import to_range
 from lectures.drawing import keep_weights, load_weights
 
 import torch
@@ -46,15 +45,12 @@ from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 Loss = Callable[[Tensor], Tensor]  # of G, by D's logits of what G draws
-LOSSES: dict[str, Loss] = {"saturating": saturating_loss, "non-saturating": non_saturating_loss}
-SEEDS = (0, 1, 2)  # (a)
-SHORT = 200  # (a): steps
-TOLD = {"gan": 0, "conditional": 10}  # (b), (c): length of y
+TOLD = {"gan": 0, "conditional": 10}  # (a), (b): length of y
 SETTLED = 50  # batches of codes for batch norm's statistics
 
 
 def ascend(
-    G: nn.Module, D: nn.Module, optimizer: Optimizer, x: Tensor, y: Tensor, z: Tensor
+    G: nn.Module, D: nn.Module, optimizer: Optimizer, x: Tensor, y: Tensor | None, z: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """D goes uphill on V, on m data x and m codes z, while G stays.
 
@@ -72,18 +68,15 @@ def ascend(
 
 
 def descend(
-    G: nn.Module, D: nn.Module, optimizer: Optimizer, y: Tensor, z: Tensor, loss_fn
+    G: nn.Module, D: nn.Module, optimizer: Optimizer, y: Tensor, z: Tensor, loss_fn: Loss
 ) -> Tensor:
     """G goes downhill on its loss, on m fresh codes z, while D stays. D's logits of G(z), (m,)."""
-    D.eval()  # else spectral norm would go on with its estimates
-    D.requires_grad_(False)  # D passes the gradient on to G and needs none itself
-    fake = D(G(z), y)
-    loss = loss_fn(fake)
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    D.requires_grad_(True)
-    D.train()
+    with keep_still(D):
+        fake = D(G(z), y)
+        loss = loss_fn(fake)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
     return fake.detach()
 
 
@@ -100,51 +93,6 @@ def make_optimizers(run: Run, D: nn.Module, G: nn.Module) -> tuple[Optimizer, Op
 def falling(optimizer: Optimizer, steps: int) -> LambdaLR:
     """The optimizer's rate, from the middle of so many steps on falling to 0."""
     return LambdaLR(optimizer, lambda step: min(1, 2 * (1 - step / steps)))
-
-
-def follow_gradient(run: Run, name: str, seed: int) -> tuple[list[dict[str, float]], Tensor]:
-    """A short game with that loss of G: D(G(z)) and G's gradient in each step; digits."""
-    torch.manual_seed(seed)
-    G, D = run.place(Generator(width=16)), run.place(Discriminator(width=16))
-    up, down = make_optimizers(run, D, G)
-    rows, batches = [], Batches(run.mnist.train, run.args.batch_size, seed)
-    while len(rows) < SHORT:
-        for x, digits in batches:
-            y = tell(digits, 0)
-            ascend(G, D, up, to_range(x), y, draw_code(y))
-            fake = descend(G, D, down, y, draw_code(y), LOSSES[name])
-            norm = torch.stack([w.grad.norm() for w in G.parameters()]).norm()
-            rows.append({"D": fake.sigmoid().mean().item(), "gradient": norm.item()})
-            if len(rows) == SHORT:
-                break
-    y = x.new_zeros(10, 0)
-    return rows, to_pixels(G(draw_code(y))).detach().cpu()
-
-
-def part_a(run: Run) -> dict[str, Any]:
-    """the loss of G, the lecture's and the one that does not saturate: G's gradient early on"""
-    jobs = [(name, seed) for name in LOSSES for seed in SEEDS]
-    found = dict(zip(jobs, run.map(lambda job: follow_gradient(run, *job), jobs)))
-    steps, results, lines = range(1, SHORT + 1), {}, {"gradient": {}, "D": {}}
-    for name in LOSSES:
-        games = [found[name, seed][0] for seed in SEEDS]
-        means = {key: torch.tensor([[row[key] for row in game] for game in games]).mean(0).tolist()
-                 for key in lines}  # fmt: skip
-        for key, values in means.items():
-            lines[key][name] = (steps, values)
-        results[name] = {key: [[row[key] for row in game] for game in games] for key in lines}
-        results[name] |= {f"{key}_mean": statistics.mean(values) for key, values in means.items()}
-        print(f"  {name:14}  D(G(z)) {results[name]['D_mean']:.3f}, G's gradient "
-              f"{results[name]['gradient_mean']:.3f}, means of the steps")  # fmt: skip
-    axis = {"xlabel": "step", "yscale": "log"}
-    title = f"Mean of {len(SEEDS)} starts"
-    label = "norm of the gradient by G's weights"
-    run.save("a_gradient", plots.curves(lines["gradient"], ylabel=label, title=title, **axis))
-    run.save("a_answers", plots.curves(lines["D"], ylabel="D(G(z))", title=title, **axis))
-    digits = torch.cat([found[job][1] for job in jobs])
-    rows = [f"{name}, start {seed}" for name, seed in jobs]
-    run.save("a_digits", plots.image_grid(digits[:, 0], 10, (), rows, f"After {SHORT} steps"))
-    return results
 
 
 def train_game(run: Run, name: str) -> tuple[nn.Module, list[dict[str, float]]]:
@@ -191,18 +139,18 @@ def play(run: Run, name: str) -> dict[str, Any]:
     return {"rows": rows, "parameters": parameters, "minutes": seconds / 60}
 
 
-def part_b(run: Run) -> dict[str, Any]:
+def part_a(run: Run) -> dict[str, Any]:
     """digits: D ascends, then G descends"""
     return play(run, "gan")
 
 
-def part_c(run: Run) -> dict[str, Any]:
+def part_b(run: Run) -> dict[str, Any]:
     """digits on demand: both are told the digit"""
     return play(run, "conditional")
 
 
 def load_model(run: Run, folder: Path, name: str) -> tuple[Generator, float]:
-    """The network that part b ("gan") or c ("conditional") left in the folder, in evaluation mode.
+    """The network that part a ("gan") or b ("conditional") left in the folder, in evaluation mode.
 
     Returns:
         The network, and minutes of its training.
@@ -218,7 +166,7 @@ def draw_digits(model: Generator, digits: Tensor, seed: int) -> Tensor:
     return draw_images(model, draw_code(tell(digits, model.told), generator))
 
 
-def part_d(run: Run) -> dict[str, Any]:
+def part_c(run: Run) -> dict[str, Any]:
     """what HW6's network reads in the digits"""
     evaluator, labels, results = get_evaluator(run), run.mnist.train.labels, {}
     count = len(evaluator.real)
@@ -239,8 +187,8 @@ def part_d(run: Run) -> dict[str, Any]:
             results[name]["asked"] = (read == digits).float().mean().item()
             results[name]["right"] = (table.diag() / table.sum(1)).tolist()
             print(f"  {'':12} {results[name]['asked']:.2%} read as asked")
-            run.save("d_asked", plots.count_table(table, "digit asked for", "digit read"))
-    run.save("d_classes", plot_shares(shares))
+            run.save("c_asked", plots.count_table(table, "digit asked for", "digit read"))
+    run.save("c_classes", plot_shares(shares))
     entropy = torch.special.entr(shares["training images"]).sum().item()
     return results | {"floor": evaluator.floor, "accuracy": evaluator.accuracy, "entropy": entropy}
 
@@ -256,7 +204,7 @@ def plot_shares(shares: dict[str, Tensor]) -> plots.Figure:
     return figure
 
 
-PARTS = {"a": part_a, "b": part_b, "c": part_c, "d": part_d}
+PARTS = {"a": part_a, "b": part_b, "c": part_c}
 
 
 def main(argv: list[str] | None = None) -> int:
