@@ -13,6 +13,7 @@ Radford, Metz and Chintala, "DCGAN", 2016; Miyato and Koyama, "Projection discri
 import contextlib
 from collections.abc import Iterable, Iterator
 
+from common.data import Batches
 from common.run import UserError
 from lectures.diffusion import follow, to_pixels
 
@@ -119,6 +120,12 @@ class Discriminator(nn.Module):
         h = self.features(x)
         logit = self.score(h)[:, 0]
         return logit if self.match is None else logit + (y * self.match(h)).sum(1)  # [l22 7]
+
+
+def repeat(batches: Batches) -> Iterator[tuple[Tensor, Tensor]]:
+    """The batches, pass after pass."""
+    while True:
+        yield from batches
 
 
 @contextlib.contextmanager

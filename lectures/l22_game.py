@@ -13,6 +13,7 @@ Figures and summary.json go to results/lectures/l22_game/; lectures/README.md ex
 
 import statistics
 import sys
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from lectures.adversarial import (
     Generator,
     draw_code,
     non_saturating_loss,
+    repeat,
     saturating_loss,
     tell,
 )
@@ -109,15 +111,12 @@ def follow_gradient(run: Run, name: str, seed: int) -> tuple[list[dict[str, floa
     G, D = run.place(Generator(width=16)), run.place(Discriminator(width=16))
     up, down = make_optimizers(run, D, G)
     rows, batches = [], Batches(run.mnist.train, run.args.batch_size, seed)
-    while len(rows) < SHORT:
-        for x, digits in batches:
-            y = tell(digits, 0)
-            ascend(G, D, up, to_range(x), y, draw_code(y))
-            fake = descend(G, D, down, y, draw_code(y), LOSSES[name])
-            norm = torch.stack([w.grad.norm() for w in G.parameters()]).norm()
-            rows.append({"D": fake.sigmoid().mean().item(), "gradient": norm.item()})
-            if len(rows) == SHORT:
-                break
+    for x, digits in islice(repeat(batches), SHORT):
+        y = tell(digits, 0)
+        ascend(G, D, up, to_range(x), y, draw_code(y))
+        fake = descend(G, D, down, y, draw_code(y), LOSSES[name])
+        norm = torch.stack([w.grad.norm() for w in G.parameters()]).norm()
+        rows.append({"D": fake.sigmoid().mean().item(), "gradient": norm.item()})
     y = x.new_zeros(10, 0)
     return rows, to_pixels(G(draw_code(y))).detach().cpu()
 

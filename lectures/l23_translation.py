@@ -11,7 +11,6 @@ The networks and the looks are in translation.py, the discriminator in adversari
 """
 
 import sys
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from common.data import Batches, Split
 from common.run import Run, run_parts
 from hw6.cnn import evaluate
 from hw7.autoencoder_study import get_evaluator, mean_and_std
-from lectures.adversarial import Discriminator, keep_still, non_saturating_loss
+from lectures.adversarial import Discriminator, keep_still, non_saturating_loss, repeat
 from lectures.diffusion import to_pixels, to_range
 from lectures.drawing import find_nearest
 from lectures.l22_gan import ascend, falling
@@ -82,12 +81,6 @@ def train_paired(run: Run, look_name: str, lam: float) -> nn.Module:
         for schedule in schedules:
             schedule.step()
     return T.eval()
-
-
-def repeat(batches: Batches) -> Iterator[tuple[Tensor, Tensor]]:
-    """The batches, pass after pass."""
-    while True:
-        yield from batches
 
 
 def part_a(run: Run) -> dict[str, Any]:
