@@ -168,13 +168,13 @@ def draw_digits(model: Generator, digits: Tensor, seed: int) -> Tensor:
 
 def part_c(run: Run) -> dict[str, Any]:
     """what HW6's network reads in the digits"""
+    models = {name: load_model(run, run.out, name)[0] for name in TOLD}
     evaluator, labels, results = get_evaluator(run), run.mnist.train.labels, {}
     count = len(evaluator.real)
     generator = torch.Generator().manual_seed(run.args.seed)
     digits = labels[torch.randint(len(labels), (count,), generator=generator).to(labels.device)]
     shares = {"training images": labels.bincount(minlength=10) / len(labels)}
-    for name, told in TOLD.items():
-        model, _ = load_model(run, run.out, name)
+    for name, model in models.items():
         images = draw_digits(model, digits, run.args.seed)
         read = evaluate(evaluator.network, images)[0].argmax(1)
         table = confusion_matrix(digits.cpu(), read.cpu())
@@ -182,7 +182,7 @@ def part_c(run: Run) -> dict[str, Any]:
         results[name] = evaluator(images) | {"counts": table.sum(0).tolist()}
         print(f"  {name:12} Fréchet {results[name]['frechet']:.2f}, sure of "
               f"{results[name]['sure']:.1%}, entropy {results[name]['entropy']:.3f}")  # fmt: skip
-        if told:
+        if model.told:
             results[name]["asked"] = (read == digits).float().mean().item()
             results[name]["right"] = (table.diag() / table.sum(1)).tolist()
             print(f"  {'':12} {results[name]['asked']:.2%} read as asked")
@@ -196,8 +196,8 @@ def plot_shares(shares: dict[str, Tensor]) -> plots.Figure:
     """Bars: how large a part of the images each digit is (10,), by where they come from."""
     figure, axes = plots.subplots()
     for i, (name, heights) in enumerate(shares.items()):
-        places = torch.arange(10) + 0.27 * (i - 1)
-        axes.bar(places, 100 * heights.cpu(), width=0.27, label=name)
+        places = [digit + 0.27 * (i - 1) for digit in range(10)]
+        axes.bar(places, (100 * heights).tolist(), width=0.27, label=name)
     axes.set(xlabel="digit that HW6's network reads", ylabel="images (%)", xticks=range(10))
     axes.legend()
     return figure

@@ -30,7 +30,7 @@ from lectures.translation import (
     blur_quarter,
     cycle_loss,
     find_edges,
-    load_scans,
+    split_scans,
     translate,
 )
 
@@ -41,7 +41,7 @@ from torch.optim import Adam
 LOOKS = {"quarter": blur_quarter, "edges": find_edges}
 SETTINGS = [("quarter", 0), ("quarter", 0.01), ("quarter", 0.1), ("quarter", 1),
             ("edges", 0), ("edges", 0.01)]  # fmt: skip
-WEIGHTS = {"cycle loss": 5, "no cycle loss": 0}  # (b): what the cycle loss is multiplied by
+WEIGHTS = {"cycle": 10, "without": 0}  # (b): what the cycle loss is multiplied by
 PAIRED, UNPAIRED = 1000, 1200  # steps of each training
 SEEDS = (0, 1, 2)  # (b)
 HELD_OUT, READER = 360, 12  # (b): of scikit-learn's digits; epochs of the network that reads them
@@ -59,7 +59,7 @@ def train_paired(run: Run, look_name: str, lam: float) -> nn.Module:
     look, T, D = LOOKS[look_name], run.place(Translator()), run.place(Discriminator(looks=2))
     up, down = make_optimizer([D], 2 * run.args.lr), make_optimizer([T], run.args.lr)
     batches = Batches(run.mnist.train, run.args.batch_size, run.args.seed)
-    schedules = [falling(each, PAIRED) for each in (up, down)]
+    schedules = [falling(each, PAIRED) for each in ((up, down) if lam else (down,))]
 
     def beside(z: Tensor) -> Tensor:
         return torch.cat((z, T(z)), 1)  # (n, 2, 24, 24)
@@ -150,7 +150,7 @@ def train_unpaired(
 
 def part_b(run: Run) -> dict[str, Any]:
     """no pairs: CycleGAN between MNIST and scikit-learn's digits"""
-    known, other = split_scans(run)
+    known, other = split_scans(HELD_OUT, run.args.seed, run.device)
     reader, mnist_reader = train_reader(run, known, other), get_evaluator(run).network
     images, labels = run.mnist.test
     x = to_range(images)
@@ -186,18 +186,6 @@ def part_b(run: Run) -> dict[str, Any]:
         "mnist_by_scans": count_equal(read(reader, x), labels),
     }
     return results
-
-
-def split_scans(run: Run) -> tuple[Split, Split]:
-    """scikit-learn's digits in a random order: those that are learned from, and the held out."""
-    images, labels = load_scans()
-    generator = torch.Generator().manual_seed(run.args.seed)
-    order = torch.randperm(len(labels), generator=generator)
-    parts = order[HELD_OUT:], order[:HELD_OUT]
-    known, other = (
-        Split(images[part].to(run.device), labels[part].to(run.device)) for part in parts
-    )
-    return known, other
 
 
 def train_reader(run: Run, known: Split, other: Split) -> CNN:

@@ -70,7 +70,7 @@ class LineDiscriminator(nn.Module):
             nn.Linear(1, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 1)
         )
 
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+    def forward(self, x: Tensor, y: Tensor | None) -> Tensor:
         return self.layers(x)[:, 0]
 
 
@@ -113,7 +113,7 @@ def measure_moment(G: LineGenerator, D: nn.Module, grid: Tensor) -> dict[str, An
     """
     p, p_G, step = density_of_data(grid), density_of_generator(G, grid), (grid[1] - grid[0]).item()
     with torch.no_grad():
-        judged = D(grid[:, None].float(), grid.new_zeros(len(grid), 0)).sigmoid().to(grid.dtype)
+        judged = D(grid[:, None].float(), None).sigmoid().to(grid.dtype)
     best, jsd = optimal_discriminator(p, p_G), jensen_shannon(p, p_G, step)
     values = {"V": value(judged, p, p_G, step), "best": value(best, p, p_G, step)}
     return {"p_G": p_G, "D": judged, "D*": best, "JSD": jsd, "bound": -LOG_4 + 2 * jsd} | values

@@ -99,6 +99,15 @@ def load_scans() -> Split:
     return Split(2 * pad(large, [2] * 4) - 1, torch.from_numpy(data.target).long())
 
 
+def split_scans(count: int, seed: int, device: torch.device | str) -> tuple[Split, Split]:
+    """`load_scans` in a random order, on the device: all but so many, and these, held out."""
+    images, labels = load_scans()
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+    parts = order[count:], order[:count]
+    known, other = (Split(images[part].to(device), labels[part].to(device)) for part in parts)
+    return known, other
+
+
 @torch.no_grad()
 def translate(T: nn.Module, x: Tensor) -> Tensor:
     """T(x), 500 images at once."""

@@ -14,7 +14,7 @@ def run(tmp_path_factory, figures):
     """The script with few steps, apart from part a's."""
     out = tmp_path_factory.mktemp("l22_game")
     with pytest.MonkeyPatch.context() as patch, figures() as drawn:
-        values = {"ALONE": 200, "STEPS": 400, "BATCH": 128, "SEEDS": (0, 1), "SHORT": 5}
+        values = {"ALONE": 150, "STEPS": 600, "BATCH": 128, "SEEDS": (0, 1), "SHORT": 5}
         for name, value in values.items():
             patch.setattr(l22, name, value)
         arguments = ["--data", "sample", "--batch-size", "16", "--out", str(out)]

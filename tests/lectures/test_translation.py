@@ -49,6 +49,16 @@ def test_scans():
     assert (coarse[:, 0] - means).abs().mean() < 0.08
 
 
+def test_held_out_scans_are_others():
+    known, other = translation.split_scans(360, 0, "cpu")
+    assert (len(known.labels), len(other.labels)) == (1437, 360)
+    both = torch.cat((known.images, other.images)).flatten(1)
+    images, labels = translation.load_scans()
+    assert sorted(both.sum(1).tolist()) == sorted(images.flatten(1).sum(1).tolist())
+    (place,) = (images == other.images[3]).flatten(1).all(1).nonzero()[0]
+    assert labels[place] == other.labels[3]
+
+
 def test_translator_learns_a_look(x):
     torch.manual_seed(0)
     T = translation.Translator(width=8)
