@@ -42,7 +42,7 @@ LOOKS = {"quarter": blur_quarter, "edges": find_edges}
 SETTINGS = [("quarter", 0), ("quarter", 0.01), ("quarter", 0.1), ("quarter", 1),
             ("edges", 0), ("edges", 0.01)]  # fmt: skip
 WEIGHTS = {"cycle": 10, "without": 0}  # (b): what the cycle loss is multiplied by
-PAIRED, UNPAIRED = 1000, 1200  # steps of each training
+PAIRED, UNPAIRED = 800, 800  # steps of each training
 SEEDS = (0, 1, 2)  # (b)
 HELD_OUT, READER = 360, 12  # (b): of scikit-learn's digits; epochs of the network that reads them
 SHOWN = 10
