@@ -44,7 +44,7 @@ SETTINGS = [("quarter", 0), ("quarter", 0.01), ("quarter", 0.1), ("quarter", 1),
 WEIGHTS = {"cycle": 10, "without": 0}  # (b): what the cycle loss is multiplied by
 PAIRED, UNPAIRED = 800, 800  # steps of each training
 SEEDS = (0, 1, 2)  # (b)
-HELD_OUT, READER = 360, 12  # (b): of scikit-learn's digits; epochs of the network that reads them
+HELD_OUT, READER = 360, 6  # (b): of scikit-learn's digits; epochs of the network that reads them
 SHOWN = 10
 
 

@@ -115,6 +115,8 @@ def run(tmp_path_factory, figures):
     with pytest.MonkeyPatch.context() as patch, figures() as drawn:
         patch.setattr(l22, "draw_code", watch)
         patch.setattr(l22, "SETTLED", 4)
+        patch.setattr(l22, "Generator", lambda told: Generator(told, width=8))
+        patch.setattr(l22, "Discriminator", lambda told: Discriminator(told, width=8))
         arguments = ["--data", "sample", "--epochs", "1", "--batch-size", "100"]
         assert l22.main([*arguments, "--out", str(out)]) == 0
     return json.loads((out / "summary.json").read_text())["results"], drawn, codes, told, out
@@ -133,7 +135,7 @@ def test_both_networks_are_told_the_digit(run, sample):
     conditional = [y for y in told if y.shape[1]]
     assert torch.equal(conditional[0], conditional[1])  # D's step and G's
     assert (conditional[0].sum(1) == 1).all()
-    assert results["b"]["parameters"] - results["a"]["parameters"] == 10 * 64 * 36
+    assert results["b"]["parameters"] - results["a"]["parameters"] == 10 * 16 * 36
 
 
 def test_results(run):
@@ -171,7 +173,9 @@ def test_loaded_networks_draw_what_the_figure_shows(run):
         def place(model):
             return model
 
-    model, minutes = l22.load_model(Placed, out, "conditional")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(l22, "Generator", lambda told: Generator(told, width=8))
+        model, minutes = l22.load_model(Placed, out, "conditional")
     assert minutes > 0 and not model.training
     images = l22.draw_digits(model, torch.arange(10).repeat(10), seed=0)
     shown = [axes.images[0].get_array() for axes in drawn["conditional_digits"].axes]

@@ -13,13 +13,17 @@ import torch
 from torch import nn
 
 
+SMALL = {"Translator": lambda: Translator(width=8),
+         "Discriminator": lambda looks=1: Discriminator(width=8, looks=looks)}  # fmt: skip
+
+
 @pytest.fixture
 def small(sample, monkeypatch):
     """A run of few small networks and steps, on the sample."""
     monkeypatch.setattr(l23, "PAIRED", 3)
     monkeypatch.setattr(l23, "UNPAIRED", 2)
-    monkeypatch.setattr(l23, "Translator", lambda: Translator(width=8))
-    monkeypatch.setattr(l23, "Discriminator", lambda looks=1: Discriminator(width=8, looks=looks))
+    for name, network in SMALL.items():
+        monkeypatch.setattr(l23, name, network)
     args = SimpleNamespace(seed=0, batch_size=16, lr=1e-3)
     return SimpleNamespace(args=args, mnist=sample, place=lambda model: model)
 
@@ -57,8 +61,11 @@ def test_the_adversarial_loss_counts_by_lambda(small):
 def test_the_discriminator_sees_look_and_digit(small, monkeypatch):
     seen = []
 
+    original = l23.ascend
+
     def watch(beside, D, up, x, y, z):
         seen.append((x, y, z, beside(z)))
+        return original(beside, D, up, x, y, z)
 
     monkeypatch.setattr(l23, "ascend", watch)
     l23.train_paired(small, "edges", 0.1)
@@ -70,7 +77,7 @@ def test_the_discriminator_sees_look_and_digit(small, monkeypatch):
 
 
 def test_cycles_are_trained_to_close(small, sample, monkeypatch):
-    monkeypatch.setattr(l23, "UNPAIRED", 25)
+    monkeypatch.setattr(l23, "UNPAIRED", 20)
     scans = load_scans().images[:64]
     x = to_range(sample.test.images[:32])
     small.args.lr = 3e-3
@@ -106,7 +113,7 @@ def run(tmp_path_factory, figures):
     values = {"PAIRED": 2, "UNPAIRED": 1, "READER": 3, "SEEDS": (0, 1), "SHOWN": 4,
               "SETTINGS": [("quarter", 0), ("quarter", 0.1), ("edges", 0.1)]}  # fmt: skip
     with pytest.MonkeyPatch.context() as patch, figures() as drawn:
-        for name, value in values.items():
+        for name, value in (values | SMALL).items():
             patch.setattr(l23, name, value)
         assert l23.main(["--data", "sample", "--batch-size", "8", "--out", str(out)]) == 0
     return json.loads((out / "summary.json").read_text())["results"], drawn
