@@ -12,7 +12,6 @@ import pytest
 import torch
 from torch import nn
 
-
 SMALL = {"Translator": lambda: Translator(width=8),
          "Discriminator": lambda looks=1: Discriminator(width=8, looks=looks)}  # fmt: skip
 
