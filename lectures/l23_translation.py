@@ -5,7 +5,7 @@
 
 (a) Pairs: a digit from 6 × 6 gray numbers, or from its edges. The loss is the L1 distance and λ
 times the adversarial loss, for several λ. (b) No pairs: CycleGAN between MNIST and scikit-learn's
-digits, which are other people's; with the cycle loss and without. What to expect: ….
+digits, which are other people's; with the cycle loss and without.
 Figures and summary.json go to results/lectures/l23_translation/; lectures/README.md explains them.
 The networks and the looks are in translation.py, the discriminator in adversarial.py.
 """
