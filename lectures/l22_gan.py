@@ -5,7 +5,7 @@
 
 (a) Digits: D ascends on m images and m codes, then G descends on m fresh codes. (b) Digits on
 demand: both are told the digit. (c) HW6's network looks at them: Fréchet distance, which digits are
-drawn, which are those asked for. Expect 98 % as asked. adversarial.py holds the networks and losses;
+drawn, which are those asked for: expect 98 %. adversarial.py holds the networks and losses;
 l22_game.py has the game where the best D is known, and what the two losses of G do.
 Figures and summary.json go to results/lectures/l22_gan/; lectures/README.md explains them.
 """
