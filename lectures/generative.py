@@ -6,8 +6,9 @@
 A row for each network, of 10,000 digits: the Fréchet distance of their features in HW6's network
 from the test images' (hw7/quality.py), the share of which that network is sure, the entropy of its
 answers, the distance to the nearest training image, parameters, minutes of training, seconds for
-1,000 digits. The networks are read from --runs, where hw7/autoencoder.py, lectures/l20_vae.py and
-lectures/l20_diffusion.py leave them by default. Expect 2.5 for real digits that were held out.
+1,000 digits. The networks are read from --runs, where hw7/autoencoder.py, lectures/l20_vae.py,
+lectures/l20_diffusion.py and lectures/l22_gan.py leave them by default. Expect 2.5 for real digits
+that were held out.
 Figures and summary.json go to results/lectures/generative/; lectures/README.md has the table.
 """
 
@@ -25,7 +26,7 @@ from hw7.autoencoder import Autoencoder, generate
 from hw7.autoencoder_study import get_evaluator, mean_and_std
 from hw7.mixture import decode, sample_codes
 from hw7.vae import VAE
-from lectures import l20_diffusion, l20_vae
+from lectures import l20_diffusion, l20_vae, l22_gan
 from lectures.drawing import find_nearest, load_weights
 
 import torch
@@ -99,6 +100,17 @@ def make_diffusion(run: Run, guidance: float, steps: int = l20_diffusion.JUMPS) 
     return Generator(draw, count_parameters(model.network), minutes, draws=1)
 
 
+def make_gan(run: Run, name: str) -> Generator:
+    """A network of lectures/l22_gan.py."""
+    folder = ROOT / run.args.runs / "lectures" / "l22_gan"
+    model, minutes = l22_gan.load_model(run, folder, name)
+
+    def draw(count: int, seed: int) -> Tensor:
+        return l22_gan.draw_digits(model, choose_digits(run, count, seed), seed)
+
+    return Generator(draw, count_parameters(model), minutes)
+
+
 GENERATORS: dict[str, tuple[str, Callable[[Run], Generator]]] = {
     "handout": ("HW7's autoencoder (b)", partial(make_autoencoder, part="b")),
     "improved": ("HW7 (c)", partial(make_autoencoder, part="c")),
@@ -108,6 +120,8 @@ GENERATORS: dict[str, tuple[str, Callable[[Run], Generator]]] = {
     "conditional": ("conditional VAE", partial(make_vae, name="demand")),
     "diffusion": ("diffusion", partial(make_diffusion, guidance=0)),
     "guided": ("diffusion, guided", partial(make_diffusion, guidance=l20_diffusion.GUIDANCE)),
+    "gan": ("GAN", partial(make_gan, name="gan")),
+    "asked": ("conditional GAN", partial(make_gan, name="conditional")),
 }
 
 

@@ -196,5 +196,10 @@ MUTATIONS = [
     (GENERATIVE, "guidance=0)", "guidance=1)"),
     (GENERATIVE, "[:COMPARED], images[:kept])", "[:COMPARED], images)"),
     (GENERATIVE, "run.args.seed + generator.draws", "run.args.seed + 1"),
+    (
+        GENERATIVE,
+        "choose_digits(run, count, seed), seed)\n\n    return Generator(draw, count_parameters(model), minutes)\n\n\nGEN",
+        "run.mnist.train.labels[:count], seed)\n\n    return Generator(draw, count_parameters(model), minutes)\n\n\nGEN",
+    ),
     (GENERATIVE, "steps, guidance)\n\n    return Generator", "steps, 0)\n\n    return Generator"),
 ]

@@ -6,12 +6,14 @@ from common.data import Mnist
 from hw7.autoencoder import Autoencoder, generate
 from hw7.mixture import decode, sample_codes
 from hw7.vae import VAE
-from lectures import generative, l20_diffusion, l20_vae
+from lectures import generative, l20_diffusion, l20_vae, l22_gan
 from lectures.drawing import find_nearest, keep_weights
 from lectures.unet import UNet
 
 import pytest
 import torch
+
+SCRIPTS = ("l20_vae", "l20_diffusion", "l22_gan")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +30,7 @@ def runs(small, tmp_path_factory):
     """A folder as the networks' runs leave it; the networks are untrained."""
     runs = tmp_path_factory.mktemp("runs")
     torch.manual_seed(0)
-    for folder in ("hw7/autoencoder", "lectures/l20_vae", "lectures/l20_diffusion"):
+    for folder in ("hw7/autoencoder", *(f"lectures/{name}" for name in SCRIPTS)):
         (runs / folder).mkdir(parents=True)
     hw7 = runs / "hw7" / "autoencoder"
     networks = {"b": Autoencoder(), "c": VAE(Autoencoder(width=32, dropout=0))}
@@ -38,6 +40,8 @@ def runs(small, tmp_path_factory):
     (hw7 / "summary.json").write_text(json.dumps(seconds))
     for name, make in l20_vae.MODELS.items():
         keep_weights(writer(runs / "lectures" / "l20_vae"), name, make(), 30)
+    for name, told in l22_gan.TOLD.items():
+        keep_weights(writer(runs / "lectures" / "l22_gan"), name, l22_gan.Generator(told), 60)
     network = l20_diffusion.make_model().network
     keep_weights(writer(runs / "lectures" / "l20_diffusion"), "network", network, 600)
     return runs
@@ -66,7 +70,7 @@ def run(runs, sample):
 
 def test_every_row_has_every_number(ran):
     rows = {name: ran[0][name] for name in generative.GENERATORS}
-    assert len(rows) == 8
+    assert len(rows) == 10
     for name, row in rows.items():
         assert {*row} == {
             "frechet",
@@ -87,7 +91,7 @@ def test_every_row_has_every_number(ran):
 
 def test_minutes_and_parameters(ran):
     minutes = [ran[0][name]["minutes"] for name in generative.GENERATORS]
-    assert minutes == [2, 1.5, 0.5, 0.5, 0.5, 0.5, 10, 10]
+    assert minutes == [2, 1.5, 0.5, 0.5, 0.5, 0.5, 10, 10, 1, 1]
     counted = sum(p.numel() for p in Autoencoder().parameters())
     assert ran[0]["handout"]["parameters"] == counted
 
@@ -151,6 +155,16 @@ def test_a_network_that_is_told_is_told_them(run, monkeypatch):
     assert not torch.equal(images, l20_vae.draw_digits(model, 6, 5))
 
 
+def test_a_gan_is_told_as_many_as_there_are(run):
+    images = generative.make_gan(run, "conditional").draw(6, 5)
+    model = l22_gan.Generator(10)
+    file = run.args.runs / "lectures" / "l22_gan" / "conditional.pt"
+    model.load_state_dict(torch.load(file, weights_only=True)["model"])
+    digits = generative.choose_digits(run, 6, 5)
+    assert torch.equal(images, l22_gan.draw_digits(model.eval(), digits, 5))
+    assert not torch.equal(images, l22_gan.draw_digits(model, (digits + 1) % 10, 5))
+
+
 def test_the_diffusion_draws_with_the_guidance_asked_for(run, monkeypatch):
     asked = []
 
@@ -178,7 +192,7 @@ def test_the_sweep_has_each_setting_once(ran):
 
 def test_the_figure_has_a_row_for_each(ran):
     axes = ran[1]["digits"].axes
-    assert len(axes) == 90
+    assert len(axes) == 110
     names = [axis.get_ylabel() for axis in axes[::10]]
     assert names == [*[label for label, _ in generative.GENERATORS.values()], "held-out images"]
     shown = torch.load(ran[2] / "two.pt", weights_only=True)
