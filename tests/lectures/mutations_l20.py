@@ -198,8 +198,8 @@ MUTATIONS = [
     (GENERATIVE, "run.args.seed + generator.draws", "run.args.seed + 1"),
     (
         GENERATIVE,
-        "choose_digits(run, count, seed), seed)\n\n    return Generator(draw, count_parameters(model), minutes)\n\n\nGEN",
-        "run.mnist.train.labels[:count], seed)\n\n    return Generator(draw, count_parameters(model), minutes)\n\n\nGEN",
+        "l22_gan.draw_digits(model, choose_digits(run, count, seed), seed)",
+        "l22_gan.draw_digits(model, run.mnist.train.labels[:count], seed)",
     ),
     (GENERATIVE, "steps, guidance)\n\n    return Generator", "steps, 0)\n\n    return Generator"),
 ]
