@@ -102,7 +102,7 @@ def plot_plane(model: Attempt, device: torch.device) -> plots.Figure:
     side, size = torch.linspace(-2.5, 2.5, 16), 28
     z = torch.stack(torch.meshgrid(side, -side, indexing="xy"), -1).view(-1, 2)
     images = model.decoder(z.to(device)).cpu().view(16, 16, size, size)
-    figure, axes = plots.subplots(size=(6, 6))
+    figure, axes = plots.subplots(size=(5, 5))
     picture = images.permute(0, 2, 1, 3).reshape(16 * size, 16 * size).numpy()
     axes.imshow(picture, cmap="gray", vmin=0, vmax=1, extent=(-2.66, 2.66, -2.66, 2.66))
     axes.set(xlabel="z₁", ylabel="z₂", title="4: what the codes are decoded to")
