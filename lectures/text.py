@@ -1,15 +1,14 @@
 """Shakespeare's plays as numbers, one per letter, for the language models of lecture 25.
 
-    plays = load_plays()                       # name → text
-    train, validation, test = split_plays(plays)
-    for x, y in stream_batches(encode(train), streams=32, length=64): ...
+    train, validation, test = split_plays(load_plays())
+    symbols = encode(train)    # (length,)
 
-The plays lie in lectures/data, which says whose they are. K letters: every character counts as
-one, spaces and line ends too.
+The plays lie in lectures/data, which says whose they are. K letters: every character is one,
+spaces and line ends too.
 """
 
 import bz2
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from common.run import UserError
@@ -19,10 +18,9 @@ from torch import Tensor
 
 DATA = Path(__file__).parent / "data"
 GENRES = ("comedies", "histories", "romances", "tragedies")
-LETTERS = (
-    "\n !\"&'(),-.0123456789:;?"
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZ[]abcdefghijklmnopqrstuvwxyz"
-)  # fmt: skip
+LETTERS = "\n !\"&'(),-.0123456789:;?ABCDEFGHIJKLMNOPQRSTUVWXYZ[]abcdefghijklmnopqrstuvwxyz"
+PLACE = {letter: i for i, letter in enumerate(LETTERS)}
+START = PLACE["\n"]  # what every text is taken to follow, so that its first letter counts, too
 
 
 def load_plays() -> dict[str, str]:
@@ -35,20 +33,22 @@ def load_plays() -> dict[str, str]:
 
 
 def split_plays(plays: Mapping[str, str]) -> tuple[str, str, str]:
-    """Training text; a play to look at while training; the test text: every tenth play, whole."""
+    """The training text; one play to look at meanwhile; the test text: every tenth play, whole."""
     texts = list(plays.values())
     train = [text for i, text in enumerate(texts) if i % 10 != 9 and i != 4]
-    return "\n".join(train), texts[4], "\n".join(texts[9::10])
+    return "".join(train), texts[4], "".join(texts[9::10])
 
 
 def encode(text: str) -> Tensor:
-    """Each letter's index in LETTERS, (length,); UserError for a letter that has none."""
-    for letter in text:
-        if letter not in LETTERS:
-            raise UserError(f"the letter {letter!r} is not in the plays; they have {LETTERS!r}")
-    return torch.tensor([LETTERS.index(letter) for letter in text])
+    """Each letter's place in LETTERS, (length,); UserError where it has none, or for no letter."""
+    if not text:
+        raise UserError("the text is empty; give at least one letter")
+    for letter in set(text):
+        if letter not in PLACE:
+            raise UserError(f"the letter {letter!r} does not occur in the plays; take others")
+    return torch.tensor([PLACE[letter] for letter in text])
 
 
 def decode(symbols: Tensor) -> str:
-    """The text of indices (length,)."""
+    """The text of symbols (length,)."""
     return "".join(LETTERS[i] for i in symbols.tolist())
