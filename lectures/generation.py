@@ -54,7 +54,7 @@ def sample(
     seed: int = 0,
     count: int = 1,
 ) -> list[str]:
-    """`count` continuations of the prompt by `length` letters, each letter drawn after the others."""
+    """`count` texts of `length` letters that go on from the prompt, drawn letter by letter."""
     generator = torch.Generator().manual_seed(seed)
     logits, past = read_prompt(model, prompt, count, length)
     letters = []
@@ -72,8 +72,8 @@ def beam_search(
 ) -> tuple[str, float]:
     """The likeliest continuation that is found, and ln p of it given the prompt.
 
-    Each of the k texts that are kept is continued by its m likeliest letters, and of these k · m the
-    k likeliest are kept.
+    Each of the k texts that are kept is continued by its m likeliest letters, and of these k · m
+    texts the k likeliest are kept.
 
     Args:
         k: 1 takes the likeliest letter each time.

