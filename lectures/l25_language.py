@@ -32,6 +32,7 @@ from torch import Tensor, nn
 ORDERS = (1, 2, 3, 4, 5, 6, 7)  # (a)
 LOOKED = 30_000  # letters of the play that is looked at while training
 RUNS = (2, 3, 4, 5, 6)  # letters whose runs the network of (c) reads, too
+MIXED = 7  # the order of the counts that it is mixed with
 CONTEXTS = (1, 2, 4, 8, 16, 32, 64, 128)  # (c)
 
 
@@ -158,19 +159,29 @@ def measure_contexts(model: nn.Module, symbols: Tensor, count: int = 1500) -> di
 
 
 def mix(run: Run, model: nn.Module, texts: tuple[Tensor, ...]) -> dict[str, Any]:
-    """λ p of the network and 1 − λ p of the 6-gram model; λ is the best on the looked-at play."""
-    counts = NGram(texts[0].numpy(), 6, K)
-    found = {}
-    for name, symbols in (("looked", texts[1]), ("test", texts[2])):
+    """λ p of the network and 1 − λ p of the counts, and what it gives.
+
+    λ depends on how many of the letters before have been seen together, and is the best one on the
+    play that is looked at.
+    """
+    counts = NGram(texts[0].numpy(), MIXED, K)
+    rows = []
+    for symbols in (texts[1], texts[2]):
         p = 2.0 ** -letter_bits(model, symbols.to(run.device)).double().numpy()
-        q = counts.probabilities(symbols.numpy(), START)
-        found[name] = {round(share, 2): -np.log2(share * p + (1 - share) * q).mean()
-                       for share in np.linspace(0, 1, 21)}  # fmt: skip
-    share = min(found["looked"], key=found["looked"].get)
+        rows.append((p, counts.probabilities(symbols.numpy(), START),
+                     counts.find_depths(symbols.numpy(), START)))  # fmt: skip
+    (p, q, depth), (p_test, q_test, depth_test) = rows
+    shares = np.linspace(0.02, 0.98, 25)
+    bits = np.stack([-np.log2(share * p + (1 - share) * q) for share in shares])  # (25, length)
+    sums = [bits[:, depth == d].sum(1) for d in range(MIXED)]
+    best = shares[np.argmin(sums, 1)]  # λ of each depth
+    mixed = best[depth_test] * p_test + (1 - best[depth_test]) * q_test  # [l25 17]
+    found = {"shares": best.tolist(), "bits": -np.log2(mixed).mean(),
+             "ngram": -np.log2(q_test).mean()}  # fmt: skip
     print(
-        f"  {share:.2f} of the network and the rest of the 6-grams: {found['test'][share]:.3f} bits"
+        f"  mixed with the {MIXED}-grams, which have {found['ngram']:.3f}: {found['bits']:.3f} bits"
     )
-    return {"share": share, "bits": found["test"][share], "ngram": found["test"][0.0]}
+    return found
 
 
 PARTS = {"a": part_a, "b": part_b, "c": part_c}

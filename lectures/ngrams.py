@@ -86,6 +86,15 @@ class NGram:
         codes = encode_runs(np.r_[np.full(self.order - 1, start), symbols], self.order, self.K)
         return float(np.isin(codes, self.tables[-1].codes).mean())
 
+    def find_depths(self, symbols: np.ndarray, start: int = 0) -> np.ndarray:
+        """How many of the letters before each one, 0 to n − 1, stand so in the training text."""
+        padded = np.r_[np.full(self.order - 1, start), symbols]
+        depths = np.zeros(len(symbols), dtype=int)
+        for length, table in enumerate(self.tables[1:], start=1):
+            codes = encode_runs(padded, length, self.K)[self.order - 1 - length :]
+            depths[np.isin(codes[: len(symbols)], table.contexts)] = length
+        return depths
+
     def sample(self, length: int, rng: np.random.Generator, start: int = 0) -> np.ndarray:
         """A text of `length` letters, each drawn given those before it."""
         text = [start] * max(self.order - 1, 1)

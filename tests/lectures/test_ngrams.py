@@ -63,6 +63,18 @@ def test_what_has_been_seen():
     assert model.has_seen(np.array([1, 2, 3, 1]), 0) == 3 / 4  # 01 12 and 31, but not 23
 
 
+def test_how_far_back_the_text_is_known():
+    model, text = NGram(TEXT, 4, 5), np.array([1, 2, 2, 4, 0, 1, 2])
+    padded = [0, 0, 0, *text]
+    runs = {
+        tuple(TEXT[i : i + n]) for n in range(4) for i in range(len(TEXT) - n)
+    }  # a letter after
+    expected = [max(n for n in range(4) if tuple(padded[t + 3 - n : t + 3]) in runs)
+                for t in range(len(text))]  # fmt: skip
+    assert model.find_depths(text, 0).tolist() == expected
+    assert len(set(expected)) > 2
+
+
 def test_a_sample_follows_the_probabilities():
     model = NGram(TEXT, 2, 5)
     text = model.sample(3000, np.random.default_rng(0))
