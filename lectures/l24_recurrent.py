@@ -133,14 +133,14 @@ def copy_weights(ours: LSTM, torchs: nn.LSTM) -> None:
 def make_networks(width: int = 64) -> dict[str, nn.Module]:
     """RNNs whose W has several scales, or is orthogonal; LSTMs with several forget biases."""
     networks: dict[str, nn.Module] = {}
-    for name, gain in (("W · 0.5", 0.5), ("W · 1", 1.0), ("W · 1.5", 1.5), ("W · 3", 3.0)):
-        networks[f"RNN, {name}"] = SimpleRNN(5, width, 5)
-        networks[f"RNN, {name}"].W.data *= gain
-    networks["RNN, W orthogonal"] = SimpleRNN(5, width, 5)
-    nn.init.orthogonal_(networks["RNN, W orthogonal"].W)
+    for gain in (0.5, 1, 1.5, 3):
+        networks[f"RNN_{gain}"] = SimpleRNN(5, width, 5)
+        networks[f"RNN_{gain}"].W.data *= gain
+    networks["RNN_orthogonal"] = SimpleRNN(5, width, 5)
+    nn.init.orthogonal_(networks["RNN_orthogonal"].W)
     for bias in (0, 1, 4):
-        networks[f"LSTM, forget bias {bias}"] = LSTM(5, width)
-        networks[f"LSTM, forget bias {bias}"].cells[0].bias_ih.data[width : 2 * width] = bias
+        networks[f"LSTM_{bias}"] = LSTM(5, width)
+        networks[f"LSTM_{bias}"].cells[0].bias_ih.data[width : 2 * width] = bias
     return networks
 
 
@@ -152,8 +152,10 @@ def part_c(run: Run) -> dict[str, Any]:
         norms = measure_gradients(network, x).flip(0)  # the last step first
         results[name] = {"norms": (norms / norms[1]).tolist(),
                          "ratio": (norms[-1] / norms[1]).item()}  # fmt: skip
-        lines[name] = (range(1, STEPS), results[name]["norms"][1:-1])
-        print(f"  {name:22} ∂ℓ/∂s is {results[name]['ratio']:.1e} of itself after 100 steps")
+        kind, _, more = name.partition("_")
+        label = f"{kind}, forget bias {more}" if kind == "LSTM" else f"{kind}, W {more}"
+        lines[label] = (range(1, STEPS), results[name]["norms"][1:-1])
+        print(f"  {name:14} ∂ℓ/∂s is {results[name]['ratio']:.1e} of itself after 100 steps")
     axis = {"xlabel": "steps back", "ylabel": "‖∂ℓ/∂s‖ beside that one step back",
             "yscale": "log", "ylim": (1e-12, 1e12)}  # fmt: skip
     run.save("c_gradients", plots.curves(lines, **axis))
@@ -163,22 +165,22 @@ def part_c(run: Run) -> dict[str, Any]:
 def part_d(run: Run) -> dict[str, Any]:
     """a letter to remember for up to 100 steps, and clipping"""
     results: dict[str, Any] = {"recall": {}, "clipping": {}}
-    for kind in ("RNN", "RNN, W orthogonal", "LSTM", "LSTM, forget bias 4"):
+    for kind in ("RNN", "RNN_orthogonal", "LSTM", "LSTM_4"):
         shares = [train_recall(kind, delay, run.args.steps)[0] for delay in DELAYS]
         results["recall"][kind] = shares
-        print(f"  {kind:20} right after {DELAYS} steps:", *(f"{share:.0%}" for share in shares))
+        print(f"  {kind:14} right after {DELAYS} steps:", *(f"{share:.0%}" for share in shares))
     lines = {kind: (DELAYS, shares) for kind, shares in results["recall"].items()}
     axis = {"xlabel": "steps that the sign is to be remembered", "ylabel": "share right",
             "xscale": "log", "ylim": (0, 1.05)}  # fmt: skip
     run.save("d_recall", plots.curves(lines, marker="o", level=("chance", 1 / KINDS), **axis))
     lines = {}
-    for name, clip in (("not clipped", None), ("clipped to 1", 1.0)):
-        share, norms, losses = train_recall("RNN, large W", 10, run.args.steps, clip, sgd=True)
+    for name, clip in (("free", None), ("clipped", 1.0)):
+        share, norms, losses = train_recall("RNN_large", 10, run.args.steps, clip, sgd=True)
         row = {"largest": max(norms), "loss": sum(losses[-50:]) / len(losses[-50:]), "right": share}
         results["clipping"][name] = row | {"median": sorted(norms)[len(norms) // 2]}
         lines[name] = (range(len(losses)), losses)
-        print(f"  RNN, large W, {name}: largest gradient {row['largest']:.1e}, loss at the end "
-              f"{row['loss']:.2f}")  # fmt: skip
+        print(f"  RNN with a large W, gradients {name}: the largest {row['largest']:.1e}, "
+              f"loss at the end {row['loss']:.2f}")  # fmt: skip
     axis = {"xlabel": "step", "ylabel": "loss before the step, nats", "yscale": "log"}
     run.save("d_clipping", plots.curves(lines, level=("chance", math.log(KINDS)), **axis))
     return results

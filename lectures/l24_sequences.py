@@ -167,19 +167,21 @@ def part_d(run: Run) -> dict[str, Any]:
     """many to many in step: next year's sunspots"""
     years, spots = load_sunspots()
     split = len(spots) - TEST_YEARS
-    found = {"the same as this year": spots[split - 1 : -1],
-             "AR(9)": autoregression(spots, split, 9),
-             "AR(9) of √": autoregression(np.sqrt(spots), split, 9).clip(0) ** 2}  # fmt: skip
+    found = {"same": spots[split - 1 : -1],
+             "AR9": autoregression(spots, split, 9),
+             "AR9_root": autoregression(np.sqrt(spots), split, 9).clip(0) ** 2}  # fmt: skip
+    alone: dict[str, list[float]] = {}
     for kind in ("RNN", "LSTM"):
         networks = [train_forecaster(kind, spots[:split], run.args.steps, start)
                     for start in range(STARTS)]  # fmt: skip
         each = [forecast(network, spots)[split - 1 : -1] for network in networks]
         found[kind] = np.mean(each, 0)
-        alone = [rmse(one, spots[split:]) for one in each]
-        print(f"  {kind}, each start alone: {np.mean(alone):.1f} ± {np.std(alone):.1f}")
+        alone[kind] = [rmse(one, spots[split:]) for one in each]
     results = {name: rmse(each, spots[split:]) for name, each in found.items()}
-    print("  RMSE:", ", ".join(f"{name} {error:.1f}" for name, error in results.items()))
-    lines = {name: (years[split:], found[name]) for name in ("AR(9)", "LSTM")}
+    results["alone"] = {k: [np.mean(v), np.std(v)] for k, v in alone.items()}
+    print("  RMSE:", ", ".join(f"{name} {results[name]:.1f}" for name in found))
+    lines = {label: (years[split:], found[name])
+             for name, label in (("AR9", "AR(9)"), ("LSTM", "LSTM"))}  # fmt: skip
     lines = {"sunspots": (years[split:], spots[split:])} | lines
     run.save("d_sunspots", plots.curves(lines, "year", "sunspots, mean of the year"))
     return results

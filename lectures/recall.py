@@ -15,17 +15,22 @@ KINDS = 8  # different signs
 
 
 class Recall(nn.Module):
-    """Which sign came first? One of KINDS, then noise; torch's recurrent layer and a linear one."""
+    """Which sign came first? One of KINDS, then noise; torch's recurrent layer and a linear one.
+
+    Args:
+        kind: "RNN", "LSTM", "RNN_orthogonal" (its first W), "RNN_large" (W of deviation 3/√h), or
+            "LSTM_4" (first bias of the forget gate).
+    """
 
     def __init__(self, kind: str, width: int = 32):
         super().__init__()
         self.layer = nn.LSTM(KINDS, width) if kind.startswith("LSTM") else nn.RNN(KINDS, width)
         self.out = nn.Linear(width, KINDS)
-        if kind == "RNN, W orthogonal":
+        if kind == "RNN_orthogonal":
             nn.init.orthogonal_(self.layer.weight_hh_l0)
-        if kind == "RNN, large W":
+        if kind == "RNN_large":
             nn.init.normal_(self.layer.weight_hh_l0, std=3 / width**0.5)
-        if kind == "LSTM, forget bias 4":
+        if kind == "LSTM_4":
             self.layer.bias_ih_l0.data[width : 2 * width] = 4
 
     def forward(self, x: Tensor) -> Tensor:

@@ -67,10 +67,10 @@ def test_torch_gives_the_same(ran):
 
 def test_what_becomes_of_gradients(ran):
     c = ran[0]["c"]
-    assert c["RNN, W · 0.5"]["ratio"] < 1e-6
-    assert c["RNN, W · 3"]["ratio"] > 10
-    assert c["LSTM, forget bias 4"]["ratio"] > 0.3
-    assert c["LSTM, forget bias 0"]["ratio"] < 1e-3
+    assert c["RNN_0.5"]["ratio"] < 1e-6
+    assert c["RNN_3"]["ratio"] > 10
+    assert c["LSTM_4"]["ratio"] > 0.3
+    assert c["LSTM_0"]["ratio"] < 1e-3
     assert all(len(row["norms"]) == 31 and row["norms"][1] == 1 for row in c.values())
 
 
@@ -82,11 +82,11 @@ def test_the_first_sign_can_be_remembered():
 
 def test_clipping_shortens_what_is_too_long(ran):
     clipping = ran[0]["d"]["clipping"]
-    assert clipping["clipped to 1"]["largest"] > 1  # the norm is that before
-    network = Recall("RNN, large W")
+    assert clipping["clipped"]["largest"] > 1  # the norm is that before
+    network = Recall("RNN_large")
     assert network.layer.weight_hh_l0.std().item() == pytest.approx(3 / 32**0.5, rel=0.1)
-    assert Recall("LSTM, forget bias 4").layer.bias_ih_l0[32:64].tolist() == [4] * 32
-    W = Recall("RNN, W orthogonal").layer.weight_hh_l0
+    assert Recall("LSTM_4").layer.bias_ih_l0[32:64].tolist() == [4] * 32
+    W = Recall("RNN_orthogonal").layer.weight_hh_l0
     torch.testing.assert_close(W @ W.T, torch.eye(32))
 
 

@@ -131,8 +131,8 @@ def test_the_script(ran):
         set(results["c"]) == {"bayes", "lstm_alone", "lstm"}
         and len(results["c"]["lstm"]["folds"]) == 3
     )
-    assert results["d"]["AR(9)"] == pytest.approx(19.1, abs=0.05)
-    assert results["d"]["the same as this year"] == pytest.approx(32.9, abs=0.05)
+    assert results["d"]["AR9"] == pytest.approx(19.1, abs=0.05)
+    assert results["d"]["same"] == pytest.approx(32.9, abs=0.05)
     assert list(drawn) == ["a_names", "b_languages", "d_sunspots"]
     lines = {line.get_label(): line for line in drawn["d_sunspots"].axes[0].lines}
     assert list(lines["sunspots"].get_xdata()) == [*range(1949, 2009)]
