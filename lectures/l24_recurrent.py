@@ -146,10 +146,10 @@ def make_networks(width: int = 64) -> dict[str, nn.Module]:
 
 def part_c(run: Run) -> dict[str, Any]:
     """gradients 100 steps back, before any training"""
-    x = one_hot(torch.randint(5, (STEPS, 32)), 5).float()
+    x = one_hot(torch.randint(5, (STEPS, 32)), 5).double()  # float32 ends at 1e-45
     results, lines = {}, {}
     for name, network in make_networks().items():
-        norms = measure_gradients(network, x).flip(0)  # the last step first
+        norms = measure_gradients(network.double(), x).flip(0)  # the last step first
         results[name] = {"norms": (norms / norms[1]).tolist(),
                          "ratio": (norms[-1] / norms[1]).item()}  # fmt: skip
         kind, _, more = name.partition("_")

@@ -6,8 +6,8 @@
 (a) One to many: the image of a digit → its name, letter by letter. (b) Many to one: a surname →
 its language, beside naive Bayes. (c) Many to one: the definition of a word → whether it is a good
 one. (d) Many to many in step: the sunspots of each next year, beside the linear model of the nine
-years before. Out of step is final Q6. sequences.py holds the data and the networks that read,
-speller.py the one that writes; lectures/README.md explains the figures.
+years before. Out of step is final Q6. sequences.py holds the data, reader.py and speller.py the
+networks that read and write; lectures/README.md explains the figures.
 """
 
 import sys
@@ -20,19 +20,24 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where common/ li
 from common import plots
 from common.data import Batches
 from common.run import Run, run_parts
-from lectures.sequences import (
-    NaiveBayes,
+from lectures.reader import (
+    LENGTHS,
     Reader,
-    balanced_accuracy,
+    Text,
     classify,
+    learn_evidence,
+    read_letters,
+    train_reader,
+)
+from lectures.sequences import (
+    Example,
+    balanced_accuracy,
     find_fold,
     find_ngrams,
     load_definitions,
     load_sunspots,
     load_surnames,
-    split_letters,
     split_words,
-    train_reader,
 )
 from lectures.speller import NAMES, Speller, spell
 from lectures.sunspots import autoregression, forecast, rmse, train_forecaster
@@ -41,6 +46,7 @@ import numpy as np
 import torch
 
 FOLDS = 5
+COMMON = 10  # times that a word occurs which has a vector of its own, in (c)
 STARTS = 5  # networks whose answers are averaged, in (c) and (d)
 TEST_YEARS = 60  # (d): 1949 to 2008
 
@@ -92,21 +98,24 @@ def part_b(run: Run) -> dict[str, Any]:
     names = names[:: run.args.every]
     labels = np.array([name.label for name in names])
     inside, outside = split_fold(names, 0)
-    grams = [find_ngrams(f"^{name.text}$", 4) for name in names]
-    bayes = NaiveBayes([grams[i] for i in inside], labels[inside].tolist(), 0.1)
-    results = {"majority": float(np.mean(labels[outside] == np.bincount(labels[inside]).argmax()))}
-    results["bayes"] = score(bayes.classify([grams[i] for i in outside]), labels[outside])
-    letters = sorted({letter for name in names for letter in split_letters(name.text)})
-    signs = [[1 + letters.index(c) for c in split_letters(name.text)] for name in names]
+    results: dict[str, Any] = {"names": [len(inside), len(outside)]}
+    results["majority"] = np.mean(labels[outside] == np.bincount(labels[inside]).argmax())
+    for longest in (3, 4):
+        grams = [find_ngrams(f"^{name.text}$", longest) for name in names]
+        bayes = learn_evidence(grams, names, inside, 0.1).bayes
+        results[f"bayes_{longest}"] = score(bayes.classify([grams[i] for i in outside]),
+                                            labels[outside])  # fmt: skip
+    texts = read_letters(names, inside)
     targets = torch.eye(len(languages))[torch.from_numpy(labels)]
-    model = run.place(Reader(1 + len(letters), len(languages), mean=True, both=True))
-    train_reader(model, [signs[i] for i in inside], targets[inside], 2 * run.args.epochs, 5e-3,
-                 run.args.seed)  # fmt: skip
-    found = classify(model, [signs[i] for i in outside]).argmax(1).numpy()
+    signs = 1 + max(max(text.signs) for text in texts)
+    model = run.place(Reader(signs, len(languages), len(LENGTHS)))
+    train_reader(model, [texts[i] for i in inside], targets[inside], run.args.epochs, 4e-3,
+                 run.args.seed, 128)  # fmt: skip
+    found = classify(model, [texts[i] for i in outside]).argmax(1).numpy()
     results["lstm"] = score(found, labels[outside])
-    for name, row in results.items():
-        print(f"  {name:9}", row if name == "majority" else
-              f"{row['accuracy']:.1%} right, balanced {row['balanced']:.1%}")  # fmt: skip
+    for name in ("bayes_3", "bayes_4", "lstm"):
+        print(f"  {name:8} {results[name]['accuracy']:.1%} right, balanced "
+              f"{results[name]['balanced']:.1%}")  # fmt: skip
     counts = np.zeros((len(languages), len(languages)), dtype=int)
     np.add.at(counts, (labels[outside], found), 1)
     results["recall"] = dict(zip(languages, (counts.diagonal() / counts.sum(1).clip(1)).tolist()))
@@ -117,38 +126,29 @@ def part_b(run: Run) -> dict[str, Any]:
     return results
 
 
-def read_definitions(run: Run, examples: list, fold: int) -> dict[str, float]:
+def read_definitions(run: Run, examples: list[Example], fold: int) -> dict[str, float]:
     """Naive Bayes and the LSTM on one fold: shares that are right."""
     words = [split_words(example.text) for example in examples]
     labels = np.array([example.label for example in examples])
     inside, outside = split_fold(examples, fold)
-    bayes = NaiveBayes([words[i] for i in inside], labels[inside].tolist())
-    found = {"bayes": bayes.classify([words[i] for i in outside])}
-    # Signs: 0 pads, 1 is a word that training has not seen, which all unseen words share
-    signs = [[2 + bayes.index.get(word, -1) for word in each] or [1] for each in words]
+    evidence, known = learn_evidence(words, examples, inside, 1), set(inside.tolist())
+    found = {"bayes": evidence.bayes.classify([words[i] for i in outside])}
+    counts = Counter(word for i in inside for word in words[i])
+    common = sorted(word for word in counts if counts[word] >= COMMON)
+    places = {word: 2 + i for i, word in enumerate(common)}  # 1 stands for all other words
+    texts = [Text([places.get(word, 1) for word in each],
+                  evidence.look_up(each, labels[i] if i in known else None)[:, None])
+             for i, each in enumerate(words)]  # fmt: skip
     clear = torch.tensor([example.weight for example in examples]) * (2 * torch.tensor(labels) - 1)
     targets = torch.stack(((1 - clear) / 2, (1 + clear) / 2), 1)
-    total = 0.0
+    total = torch.zeros(len(outside), 2)
     for start in range(STARTS):
         torch.manual_seed(run.args.seed + start)
-        model = Reader(2 + len(bayes.index), 2, 32, 32, 0.4, mean=True, both=True)
-        start_vectors(model, bayes)
-        train_reader(
-            run.place(model), [signs[i] for i in inside], targets[inside], 4, 5e-3, start, 32
-        )
-        log_p = classify(model, [signs[i] for i in outside])
-        found.setdefault("lstm_alone", log_p.argmax(1).numpy())
-        total = total + log_p
+        model = run.place(Reader(2 + len(common), 2, 1, 8, 16))
+        train_reader(model, [texts[i] for i in inside], targets[inside], 6, 4e-3, start, 32)
+        total += classify(model, [texts[i] for i in outside])
     found["lstm"] = total.argmax(1).numpy()
     return {name: (each == labels[outside]).mean() for name, each in found.items()}
-
-
-def start_vectors(model: Reader, bayes: NaiveBayes) -> None:
-    """Small random vectors, of which eight entries begin as what naive Bayes knows of the word."""
-    ratio = torch.zeros(model.vectors.num_embeddings)
-    ratio[2:] = torch.from_numpy(bayes.log_p[1] - bayes.log_p[0])
-    model.vectors.weight.data.mul_(0.1)
-    model.vectors.weight.data[:, :8] += ratio[:, None]
 
 
 def part_c(run: Run) -> dict[str, Any]:

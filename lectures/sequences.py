@@ -1,29 +1,19 @@
-"""Lecture 24's sequences: surnames, definitions, sunspots, and the networks that read or write one.
+"""Lecture 24's sequences: surnames, definitions, sunspots; and naive Bayes, the yardstick.
 
-The files lie in lectures/data, which says whose they are. n sequences of at most T signs, the
-shorter ones padded; K signs, h entries of a state, C classes. The recurrent layers are torch's,
-which are recurrent.py's with the loop over time in compiled code.
+The files lie in lectures/data, which says whose they are. C classes.
 """
 
 import bz2
 import hashlib
-import math
 import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from common.layers import Dropout
-
 import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 DATA = Path(__file__).parent / "data"
-PAD = 0  # the sign after the end of the shorter sequences of a batch
 
 
 class Example(NamedTuple):
@@ -36,7 +26,7 @@ class Example(NamedTuple):
 
 
 def load_surnames() -> tuple[list[Example], list[str]]:
-    """14,152 surnames in the letters a to z, each of one language; the 13 languages."""
+    """14,149 surnames in the letters a to z, each of one language; the 13 languages."""
     lines = bz2.decompress((DATA / "surnames.txt.bz2").read_bytes()).decode().splitlines()
     rows = [line.split() for line in lines]
     names = [Example(name, i, name) for i, row in enumerate(rows) for name in row[1:]]
@@ -63,14 +53,14 @@ def find_fold(key: str, folds: int) -> int:
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % folds
 
 
-def split_letters(text: str) -> list[str]:
-    """Its letters, with a mark at each end."""
-    return list(f"^{text}$")
-
-
 def split_words(text: str) -> list[str]:
-    """Its words; "un-", "-less" and the like stay where they are."""
-    return re.findall(r"[a-z']+", text)
+    """Its words; at least one, if only the empty one."""
+    return re.findall(r"[a-z']+", text) or [""]
+
+
+def find_endings(text: str, length: int) -> list[str]:
+    """At each letter of a marked word, the run of at most `length` letters that ends there."""
+    return [text[max(0, i - length + 1) : i + 1] for i in range(len(text))]
 
 
 def find_ngrams(text: str, longest: int = 3) -> list[str]:
@@ -91,7 +81,7 @@ class NaiveBayes:
         self.index = {
             each: i for i, each in enumerate(sorted({f for row in features for f in row}))
         }
-        counts = np.full((classes, len(self.index)), float(alpha))
+        counts = self.counts = np.full((classes, len(self.index)), float(alpha))
         for row, label in zip(features, labels):
             for feature, count in Counter(row).items():
                 counts[label, self.index[feature]] += count
@@ -107,88 +97,3 @@ class NaiveBayes:
 def balanced_accuracy(found: np.ndarray, labels: np.ndarray) -> float:
     """The mean over the classes of the share of their members that are found."""
     return float(np.mean([(found[labels == c] == c).mean() for c in np.unique(labels)]))
-
-
-def pad_sequences(sequences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """(T, n) with PAD after the shorter ones, and their lengths (n,)."""
-    lengths = torch.tensor([len(each) for each in sequences])
-    x = torch.full((int(lengths.max()), len(sequences)), PAD)
-    for i, each in enumerate(sequences):
-        x[: len(each), i] = torch.tensor(each)
-    return x, lengths
-
-
-class Reader(nn.Module):
-    """Many to one: a vector for each sign, an LSTM, and logits of the classes.
-
-    Args:
-        signs: K, PAD included.
-        classes: C.
-        mean: the classes are read from the mean of all outputs, else from the last one.
-        both: a second LSTM reads from the end.
-    """
-
-    def __init__(self, signs: int, classes: int, embedding: int = 32, width: int = 128,
-                 dropout: float = 0.3, mean: bool = False, both: bool = False):  # fmt: skip
-        super().__init__()
-        self.vectors = nn.Embedding(signs, embedding)
-        self.layers = nn.LSTM(embedding, width, bidirectional=both)
-        self.dropout = Dropout(dropout)
-        self.out = nn.Linear(width * (1 + both), classes)
-        self.mean = mean
-
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Logits (n, C) of padded sequences x (T, n); what lies after a sequence has no part."""
-        packed = pack_padded_sequence(self.dropout(self.vectors(x)), lengths.cpu(),
-                                      enforce_sorted=False)  # fmt: skip
-        y, (last, _) = self.layers(packed)
-        if self.mean:
-            y, _ = pad_packed_sequence(y)  # (T, n, h or 2h), 0 after the end
-            y = y.sum(0) / lengths[:, None].to(y)
-        else:
-            y = torch.cat(tuple(last), 1)
-        return self.out(self.dropout(y))  # [l24 13]
-
-
-def train_reader(
-    model: Reader,
-    sequences: Sequence[Sequence[int]],
-    targets: Tensor,
-    epochs: int,
-    lr: float,
-    seed: int,
-    batch: int = 64,
-) -> None:
-    """Adam with η falling as a cosine.
-
-    Args:
-        targets: the classes' probabilities, (N, C).
-    """
-    generator = torch.Generator().manual_seed(seed)
-    device = next(model.parameters()).device
-    optimizer = torch.optim.Adam(model.parameters(), lr)
-    steps = epochs * -(-len(sequences) // batch)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: (1 + math.cos(math.pi * step / steps)) / 2
-    )
-    model.train()
-    for _ in range(epochs):
-        for index in torch.randperm(len(sequences), generator=generator).split(batch):
-            x, lengths = pad_sequences([sequences[i] for i in index.tolist()])
-            loss = cross_entropy(model(x.to(device), lengths.to(device)), targets[index].to(device))
-            loss.backward()
-            optimizer.step()
-            optimizer.zero_grad()
-            schedule.step()
-
-
-@torch.no_grad()
-def classify(model: Reader, sequences: Sequence[Sequence[int]]) -> Tensor:
-    """ln p of the classes, (N, C), on the CPU."""
-    model.eval()
-    device = next(model.parameters()).device
-    found = []
-    for begin in range(0, len(sequences), 500):
-        x, lengths = pad_sequences(sequences[begin : begin + 500])
-        found.append(model(x.to(device), lengths.to(device)).log_softmax(1).cpu())
-    return torch.cat(found)

@@ -12,10 +12,12 @@ NAMES = (
 RNN, HELLO, RECALL, READERS, REAL, SPELLER, SUNSPOTS = (f"lectures/{name}.py" for name in NAMES)
 NAMES = ("text", "ngrams", "language_models", "generation", "l25_language", "l25_writing")
 TEXT, NGRAMS, MODELS, WRITING, LANGUAGE, BEAMS = (f"lectures/{name}.py" for name in NAMES)
+READER = "lectures/reader.py"
 MAKER = "lectures/data/make_sequences.py"
 
 TESTS = {
     RECALL: "tests/lectures/test_l24_recurrent.py",
+    READER: "tests/lectures/test_sequences.py",
     REAL: "tests/lectures/test_sequences.py",
     BEAMS: "tests/lectures/test_l25_language.py",
     MAKER: "tests/lectures/test_sequences.py",
@@ -60,15 +62,19 @@ MUTATIONS = [
     (READERS, "int(float(p) > 0)", "int(float(p) > 0.5)"),
     (READERS, "abs(float(p))", "float(p)"),
     (READERS, "% folds", "% 2"),
-    (READERS, 'f"^{text}$"', "text"),
     (READERS, "float(alpha))", "1.0)"),
     (READERS, "counts / counts.sum(1, keepdims=True)", "counts / counts.sum(0)"),
     (READERS, "self.prior + self.log_p[:, row].sum(1)", "self.log_p[:, row].sum(1)"),
     (READERS, "[(found[labels == c] == c).mean()", "[(labels[found == c] == c).sum() / len(found)"),
-    (READERS, "x[: len(each), i] = ", "x[len(x) - len(each) :, i] = "),
-    (READERS, "y = y.sum(0) / lengths[:, None].to(y)", "y = y.mean(0)"),
-    (READERS, "y = torch.cat(tuple(last), 1)", "y = torch.cat(tuple(last)[::-1], 1)"),
-    (READERS, "            optimizer.zero_grad()\n", ""),
+    (READER, "x[: len(text.signs), i] = ", "x[len(x) - len(text.signs) :, i] = "),
+    (READER, "mean = y.sum(0) / lengths[:, None].to(y)", "mean = y.mean(0)"),
+    (READER, "known = (self.trust * evidence.sum(0)).sum(1)", "known = evidence.sum(0).sum(1)"),
+    (READER, "lengths.cpu(), enforce", "torch.full_like(lengths, len(x)), enforce"),
+    (READER, "counts[label] -= own[feature]", "counts[label] -= 1"),
+    (READER, "row -= row.mean()", "row -= row.max()"),
+    (READER, "if label is not None:", "if label:"),
+    (READER, "name.label if i in known else None", "name.label if i not in known else None"),
+    (READER, "            optimizer.zero_grad()\n", ""),
     (REAL, "np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)",
            "np.flatnonzero(folds == fold), np.flatnonzero(folds == fold + 1)"),
     (REAL, "split = len(spots) - TEST_YEARS", "split = len(spots) - TEST_YEARS + 1"),
