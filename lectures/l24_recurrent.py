@@ -29,6 +29,7 @@ from torch.nn.functional import cross_entropy, one_hot
 
 LETTERS = "helo□"
 FED, WANTED = "hello", "ello□"
+DESCENT = 1500  # steps of (a)
 STEPS = 100  # (c): from the last output back
 DELAYS = (5, 10, 20, 50, 100)  # (d)
 
@@ -54,7 +55,7 @@ def train_hello(network: SimpleRNN, steps: int, eta: float = 0.5) -> list[float]
 def part_a(run: Run) -> dict[str, Any]:
     """ "hell" → "o": a simple RNN, its numbers unrolled"""
     network = SimpleRNN(5, 3, 5)
-    losses = train_hello(network, 1500)
+    losses = train_hello(network, DESCENT)
     x, (U, W, V) = encode(FED).float(), (each.detach() for each in network.parameters())
     y, _ = network(x)
     said = "".join(LETTERS[i] for i in y.argmax(2)[:, 0])
@@ -153,7 +154,11 @@ def part_c(run: Run) -> dict[str, Any]:
         results[name] = {"norms": (norms / norms[1]).tolist(),
                          "ratio": (norms[-1] / norms[1]).item()}  # fmt: skip
         kind, _, more = name.partition("_")
-        label = f"{kind}, forget bias {more}" if kind == "LSTM" else f"{kind}, W {more}"
+        label = (
+            f"{kind}, forget bias {more}"
+            if kind == "LSTM"
+            else f"{kind}, W · {more}".replace("· o", "o")
+        )
         lines[label] = (range(1, STEPS), results[name]["norms"][1:-1])
         print(f"  {name:14} ∂ℓ/∂s is {results[name]['ratio']:.1e} of itself after 100 steps")
     axis = {"xlabel": "steps back", "ylabel": "‖∂ℓ/∂s‖ beside that one step back",

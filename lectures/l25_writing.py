@@ -29,7 +29,10 @@ from torch import nn
 
 TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0, 1.2)  # (a)
 TOP = (1, 2, 5, 10)  # (a)
+TEXTS, LENGTH = 20, 300  # of each setting, and letters of each text, in (a)
 BEAMS = (1, 2, 4, 8, 16)  # (b)
+PLACES, GOING_ON = 12, 60  # places of the plays to go on from, by so many letters, in (b)
+SHOWN = 5  # the place whose texts are printed
 MARKS = ",.;:?!-'\"()[]&"
 
 
@@ -61,10 +64,10 @@ def part_a(run: Run) -> dict[str, Any]:
     known = {word.strip(MARKS) for word in decode(text).split()}
     settings = {f"T={t:g}": {"temperature": t} for t in TEMPERATURES}
     settings |= {f"top-{k}": {"top_k": k} for k in TOP}
-    results = {"plays": describe([decode(each) for each in test[:60_000].split(300)], known)}
+    results = {"plays": describe([decode(each) for each in test[:60_000].split(LENGTH)], known)}
     for name, options in settings.items():
         prompt = run.args.prompt.replace("\\n", "\n")
-        texts = sample(model, prompt, 300, seed=run.args.seed, count=20, **options)
+        texts = sample(model, prompt, LENGTH, seed=run.args.seed, count=TEXTS, **options)
         results[name] = describe(texts, known) | {"text": texts[0]}
         print(f"  {name:6}  known words {results[name]['known']:.1%}, fresh "
               f"{results[name]['fresh']:.0%}: {texts[0][:60]!r}")  # fmt: skip
@@ -80,22 +83,24 @@ def part_b(run: Run) -> dict[str, Any]:
     """beam search: the likeliest text, and what it is worth"""
     model, (text, _, test) = load_network(run), load_texts(run)
     known = {word.strip(MARKS) for word in decode(text).split()}
-    places = torch.linspace(300, len(test) - 100, 12).long().tolist()
+    places = torch.linspace(300, len(test) - 100, PLACES).long().tolist()
     prompts = [decode(test[place - 200 : place]) for place in places]
-    true = [decode(test[place : place + 60]) for place in places]
-    results: dict[str, Any] = {"plays": describe(true, known), "prompt": prompts[5][-80:]}
+    true = [decode(test[place : place + GOING_ON]) for place in places]
+    results: dict[str, Any] = {"plays": describe(true, known), "prompt": prompts[SHOWN][-80:]}
     settings = {f"k={k}": (k, None) for k in BEAMS} | {f"k=8,m={m}": (8, m) for m in (1, 2, 4)}
     for name, (k, m) in settings.items():
-        found = [beam_search(model, prompt, 60, k, m) for prompt in prompts]
-        bits = -np.mean([log_p for _, log_p in found]) / math.log(2) / 60
+        found = [beam_search(model, prompt, GOING_ON, k, m) for prompt in prompts]
+        bits = -np.mean([log_p for _, log_p in found]) / math.log(2) / GOING_ON
         texts = [each for each, _ in found]
-        results[name] = describe(texts, known) | {"bits": bits, "text": texts[5]}
+        results[name] = describe(texts, known) | {"bits": bits, "text": texts[SHOWN]}
         print(f"  {name:8} {bits:.3f} bits per letter, fresh {results[name]['fresh']:.0%}: "
-              f"{texts[5]!r}")  # fmt: skip
-    samples = [sample(model, prompt, 60, seed=run.args.seed)[0] for prompt in prompts]
+              f"{texts[SHOWN]!r}")  # fmt: skip
+    samples = [sample(model, prompt, GOING_ON, seed=run.args.seed)[0] for prompt in prompts]
     for name, texts in (("samples", samples), ("plays", true)):
         both = zip(prompts, texts)
-        bits = [letter_bits(model, encode(a + b).to(run.device))[-60:].mean() for a, b in both]
+        bits = [
+            letter_bits(model, encode(a + b).to(run.device))[-GOING_ON:].mean() for a, b in both
+        ]
         results[name] = describe(texts, known) | {"bits": torch.stack(bits).mean().item()}
     lines = {"beam search": (BEAMS, [results[f"k={k}"]["bits"] for k in BEAMS])}
     level = ("what the plays go on with", results["plays"]["bits"])

@@ -33,7 +33,7 @@ class Table:
         self.kinds = np.bincount(place)  # different letters that follow it
         once, twice = (counts == 1).sum(), (counts == 2).sum()
         # The discount that would be best for runs left out one by one; Ney, Essen, Kneser, 1994.
-        self.discount = once / (once + 2 * twice) if once else 0.0
+        self.discount = once / (once + 2 * twice) if once else 0.5
 
     def find(self, keys: np.ndarray, wanted: np.ndarray, values: np.ndarray) -> np.ndarray:
         """The value beside each wanted key, 0 where there is no such key; keys are sorted."""

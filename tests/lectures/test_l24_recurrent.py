@@ -17,6 +17,7 @@ def ran(tmp_path_factory, figures):
     with pytest.MonkeyPatch.context() as patch, figures() as drawn:
         patch.setattr(l24, "DELAYS", (2, 4))
         patch.setattr(l24, "STEPS", 30)
+        patch.setattr(l24, "DESCENT", 600)
         assert l24.main(["--steps", "20", "--out", str(out)]) == 0
     return json.loads((out / "summary.json").read_text())["results"], drawn
 

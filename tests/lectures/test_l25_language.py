@@ -33,8 +33,11 @@ def ran(tmp_path_factory, figures):
         patch.setattr(l25_language, "ORDERS", (1, 3))
         patch.setattr(l25_writing, "BEAMS", (1, 2))
         patch.setattr(l25_writing, "TEMPERATURES", (0.2, 1.0))
+        for name, value in (("TEXTS", 2), ("LENGTH", 60), ("PLACES", 2), ("GOING_ON", 12)):
+            patch.setattr(l25_writing, name, value)
+        patch.setattr(l25_writing, "SHOWN", 1)
         options = ["--letters", str(LETTERS), "--out"]
-        assert l25_language.main(["--minutes", "0.02", *options, str(out)]) == 0
+        assert l25_language.main(["--minutes", "0.1", *options, str(out)]) == 0
         network = ["--network", str(out / "network.pt")]
         assert l25_writing.main([*network, *options, str(out / "writing")]) == 0
     found = [json.loads((folder / "summary.json").read_text())["results"]
@@ -56,8 +59,8 @@ def test_networks_learn_for_so_many_steps(ran):
     for row in (*b.values(), c):
         assert 2 < row["bits"] < math.log2(K)
         assert len(row["curve"]) == 6
-    assert b["RNN"]["read"] == 10 * 4 * 64 and b["transformer"]["read"] == 10 * 4 * 16
-    assert c["curve"][-1]["step"] == 40  # four times as long
+    assert b["RNN"]["read"] == 50 * 4 * 64 and b["transformer"]["read"] == 50 * 4 * 16
+    assert c["curve"][-1]["step"] == 200  # four times as long
     assert set(c["contexts"]) == {"1", "8"}
     assert c["mixture"]["bits"] <= max(c["bits"], c["mixture"]["ngram"])
 
@@ -91,7 +94,7 @@ def test_what_is_said_of_texts():
 
 def test_writing(ran):
     a, b = ran[0][1]["a"], ran[0][1]["b"]
-    assert len(a["T=0.2"]["text"]) == 300
+    assert len(a["T=0.2"]["text"]) == 60
     assert b["k=2"]["bits"] <= b["k=1"]["bits"] + 0.2
     assert b["k=8,m=1"]["text"] == b["k=1"]["text"]
     assert b["samples"]["bits"] > b["k=1"]["bits"]

@@ -17,7 +17,7 @@ def test_runs_are_numbers():
 
 def discount(counts: Counter) -> float:
     once, twice = (sum(c == k for c in counts.values()) for k in (1, 2))
-    return once / (once + 2 * twice) if once else 0.0
+    return once / (once + 2 * twice) if once else 0.5
 
 
 def by_hand(text: list[int], order: int, K: int, context: tuple, symbol: int) -> float:
