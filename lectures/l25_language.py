@@ -30,7 +30,7 @@ import torch
 from torch import Tensor, nn
 
 ORDERS = (1, 2, 3, 4, 5, 6, 7)  # (a)
-LOOKED = 30_000  # letters of the play that is looked at while training
+LOOKED = 20_000  # letters of the play that is looked at while training
 RUNS = (2, 3, 4, 5, 6)  # letters whose runs the network of (c) reads, too
 MIXED = 7  # the order of the counts that it is mixed with
 CONTEXTS = (1, 2, 4, 8, 16, 32, 64, 128)  # (c)
