@@ -47,7 +47,7 @@ import torch
 
 FOLDS = 5
 COMMON = 10  # times that a word occurs which has a vector of its own, in (c)
-STARTS = 5  # networks whose answers are averaged, in (c) and (d)
+STARTS = 3  # networks whose answers are averaged, in (c) and (d)
 TEST_YEARS = 60  # (d): 1949 to 2008
 
 
@@ -145,7 +145,7 @@ def read_definitions(run: Run, examples: list[Example], fold: int) -> dict[str, 
     for start in range(STARTS):
         torch.manual_seed(run.args.seed + start)
         model = run.place(Reader(2 + len(common), 2, 1, 8, 16))
-        train_reader(model, [texts[i] for i in inside], targets[inside], 6, 4e-3, start, 32)
+        train_reader(model, [texts[i] for i in inside], targets[inside], 4, 4e-3, start, 64)
         total += classify(model, [texts[i] for i in outside])
     found["lstm"] = total.argmax(1).numpy()
     return {name: (each == labels[outside]).mean() for name, each in found.items()}
@@ -189,14 +189,14 @@ def part_d(run: Run) -> dict[str, Any]:
 
 PARTS = {"a": part_a, "b": part_b, "c": part_c, "d": part_d}
 OPTIONS = {
-    "--steps": {"type": int, "default": 300, "help": "of each training in (d)"},
+    "--steps": {"type": int, "default": 200, "help": "of each training in (d)"},
     "--every": {"type": int, "default": 1, "help": "use each so many-th example of (b) and (c)"},
 }
 
 
 def main(argv: list[str] | None = None) -> int:
     return run_parts("lectures/l24_sequences", __doc__, PARTS, argv, threads=1, options=OPTIONS,
-                     epochs=4)  # fmt: skip
+                     epochs=3)  # fmt: skip
 
 
 if __name__ == "__main__":
