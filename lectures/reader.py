@@ -116,7 +116,7 @@ def train_reader(model: Reader, texts: Sequence[Text], targets: Tensor, epochs: 
     """Adam with η falling as a cosine.
 
     Args:
-        targets: the classes' probabilities, (N, C).
+        targets: the classes' probabilities, (N, C), times what the text counts.
     """
     generator = torch.Generator().manual_seed(seed)
     device = model.out.weight.device
