@@ -132,7 +132,7 @@ def draw_curves(results: dict[str, Any], level: tuple[str, float] | None = None)
 def part_c(run: Run) -> dict[str, Any]:
     """the best network for longer, how far back it looks, its mixture with the counts"""
     texts = load_texts(run)
-    model, row = train_network(run, "best", BEST, 4 * run.args.minutes, texts)
+    model, row = train_network(run, "best", BEST, 3 * run.args.minutes, texts)
     content = io.BytesIO()
     torch.save({name: tensor.half() for name, tensor in model.state_dict().items()}, content)
     run.write("network.pt", content.getvalue())

@@ -145,7 +145,7 @@ MUTATIONS = [
     (WRITING, "topk(m, 1)", "topk(m, 1, largest=m > 3)"),
     (LANGUAGE, "8 * (packed[1] - packed[0])", "8 * packed[0]"),
     (LANGUAGE, "contender.streams * model.window", "contender.streams"),
-    (LANGUAGE, "4 * run.args.minutes", "run.args.minutes"),
+    (LANGUAGE, "3 * run.args.minutes", "run.args.minutes"),
     (LANGUAGE, "torch.arange(-c, 0)", "torch.arange(1 - c, 1)"),
     (LANGUAGE, "best[depth_test] * p_test + (1 - best[depth_test]) * q_test",
                "p_test / 64"),
