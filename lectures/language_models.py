@@ -22,6 +22,7 @@ from lectures.transformer import Decoder
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.optim import Optimizer
 
 K = len(LETTERS)
 PRIME = 2**31 - 1
@@ -123,6 +124,14 @@ def cut_streams(symbols: Tensor, streams: int) -> tuple[Tensor, Tensor]:
     return torch.cat((before[:, None], y[:, :-1]), 1), y
 
 
+def make_optimizers(model: nn.Module, lr: float) -> tuple[list[Tensor], list[Optimizer]]:
+    """The weights beside the tables, and Adam for both: of a table, only for the rows read."""
+    tables = [p for m in model.modules() if getattr(m, "sparse", False) for p in m.parameters()]
+    dense = [p for p in model.parameters() if all(p is not table for table in tables)]
+    optimizers: list[Optimizer] = [torch.optim.Adam(dense, lr, foreach=True)]
+    return dense, optimizers + ([torch.optim.SparseAdam(tables, lr)] if tables else [])
+
+
 def train(
     model: nn.Module,
     symbols: Tensor,
@@ -144,12 +153,7 @@ def train(
         "minutes" of the CPU, all its cores together, without those of `look`; what `look` gave.
     """
     x, y = cut_streams(symbols, streams)
-    tables = {id(p) for m in model.modules() if getattr(m, "sparse", False) for p in m.parameters()}
-    dense = [p for p in model.parameters() if id(p) not in tables]
-    optimizers = [torch.optim.Adam(dense, lr, foreach=True)]
-    if tables:  # only the rows that a step has read
-        sparse = [p for p in model.parameters() if id(p) in tables]
-        optimizers.append(torch.optim.SparseAdam(sparse, lr))
+    dense, optimizers = make_optimizers(model, lr)
     marks = {max(1, steps * i // looks) for i in range(1, looks + 1)}
     past, begin, seconds, rows = None, 0, 0.0, []
     for step in range(1, steps + 1):
