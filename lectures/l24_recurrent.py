@@ -1,6 +1,6 @@
 """Lecture 24: recurrent networks, and what becomes of a gradient on its way back through time.
 
-    python lectures/l24_recurrent.py             everything, in about two minutes
+    python lectures/l24_recurrent.py             everything, in about a minute
     python lectures/l24_recurrent.py --part a    "hell" → "o" alone, with the network unrolled
 
 (a) The letters h, e, l, o, □: a simple RNN learns what follows "hell", by backpropagation through

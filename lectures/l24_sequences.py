@@ -1,6 +1,6 @@
 """Lecture 24 on real data: one to many, many to one, many to many in step.
 
-    python lectures/l24_sequences.py             everything, in about five minutes
+    python lectures/l24_sequences.py             everything, in about two minutes
     python lectures/l24_sequences.py --part b    surnames alone
 
 (a) One to many: the image of a digit → its name, letter by letter. (b) Many to one: a surname →

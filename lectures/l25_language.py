@@ -1,7 +1,7 @@
 """Lecture 25: language models of Shakespeare's plays, letter by letter.
 
-    python lectures/l25_language.py                everything, about 35 minutes of one core
-    python lectures/l25_language.py --minutes 1    a third of the training
+    python lectures/l25_language.py                everything, about 25 minutes of one core
+    python lectures/l25_language.py --minutes 1    a third of that
 
 (a) The chain rule, perplexity, and letters counted: n-grams with backing off. (b) RNN, LSTM,
 stacked LSTM and transformer, each trained for the same minutes of the CPU. (c) The best network
