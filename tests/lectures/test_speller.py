@@ -37,6 +37,12 @@ def test_the_loss_is_of_each_letter_given_the_right_ones_before(model):
     assert model.loss(images, labels).item() == pytest.approx(total / count, rel=1e-5)
 
 
+def test_the_first_state_and_output_are_the_image_s(model):
+    y, s = model.begin(torch.rand(3, 1, 28, 28))
+    assert y.shape == (1, 3, 8)
+    torch.testing.assert_close(y, torch.tanh(s))
+
+
 def test_spelling_feeds_back_what_was_said(model):
     images = torch.rand(3, 1, 28, 28)
     for image, name in zip(images, spell(model, images)):
