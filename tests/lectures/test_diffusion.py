@@ -7,7 +7,7 @@ from lectures.digits import NOTHING, attach_digits
 import pytest
 import torch
 from torch import nn
-from torch.distributions import Normal
+from torch.distributions import Normal, kl_divergence
 
 
 @pytest.fixture
@@ -199,3 +199,14 @@ def test_the_mean_of_the_weights_is_not_trained(process):
     model = Diffusion(Asked(), process)
     assert not any(p.requires_grad for p in model.average.parameters())
     assert [p.requires_grad for p in model.network.parameters()] == [True]
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_the_divergence_is_torch_s(process, wide):
+    t = torch.tensor([2, 3, process.steps])
+    x0, guess, xt = torch.randn(3, 3, 2, dtype=torch.float64)
+    mean, variance = process.posterior(x0, xt, t)
+    other, _ = process.posterior(guess, xt, t)
+    sigma2 = (1 - process.alpha[t])[:, None] if wide else variance
+    expected = kl_divergence(Normal(mean, variance.sqrt()), Normal(other, sigma2.sqrt())).sum(1)
+    assert torch.allclose(process.divergence(x0, guess, xt, t, wide), expected)
