@@ -163,6 +163,8 @@ def test_figures(run):
     assert bars[:10] == pytest.approx([10.0] * 10)
     counts = torch.tensor(results["c"]["gan"]["counts"])
     assert bars[10:20] == pytest.approx((100 * counts / counts.sum()).tolist(), abs=1e-4)
+    cells = [int(text.get_text()) for text in drawn["c_asked"].axes[0].texts]
+    assert sum(cells[::11]) / 200 == pytest.approx(results["c"]["conditional"]["asked"])
 
 
 def test_loaded_networks_draw_what_the_figure_shows(run):
