@@ -32,6 +32,8 @@ FED, WANTED = "hello", "ello□"
 DESCENT = 1500  # steps of (a)
 STEPS = 100  # (c): from the last output back
 DELAYS = (5, 10, 20, 50, 100)  # (d)
+RECALLED = {"RNN": "RNN", "RNN_orthogonal": "RNN, W begins orthogonal",
+            "LSTM": "LSTM", "LSTM_4": "LSTM, forget bias 4"}  # fmt: skip
 
 
 def encode(text: str) -> Tensor:
@@ -170,11 +172,11 @@ def part_c(run: Run) -> dict[str, Any]:
 def part_d(run: Run) -> dict[str, Any]:
     """a letter to remember for up to 100 steps, and clipping"""
     results: dict[str, Any] = {"recall": {}, "clipping": {}}
-    for kind in ("RNN", "RNN_orthogonal", "LSTM", "LSTM_4"):
+    for kind in RECALLED:
         shares = [train_recall(kind, delay, run.args.steps)[0] for delay in DELAYS]
         results["recall"][kind] = shares
         print(f"  {kind:14} right after {DELAYS} steps:", *(f"{share:.0%}" for share in shares))
-    lines = {kind: (DELAYS, shares) for kind, shares in results["recall"].items()}
+    lines = {RECALLED[kind]: (DELAYS, shares) for kind, shares in results["recall"].items()}
     axis = {"xlabel": "steps that the sign is to be remembered", "ylabel": "share right",
             "xscale": "log", "ylim": (0, 1.05)}  # fmt: skip
     run.save("d_recall", plots.curves(lines, marker="o", level=("chance", 1 / KINDS), **axis))
