@@ -75,6 +75,16 @@ def test_runs_have_slots_of_their_own(text):
     assert threes[2] == threes[5] and len(set(threes)) == 6
 
 
+def test_each_length_of_runs_has_a_table_of_its_own(text):
+    model, fed = make("runs"), []
+    model.layers.register_forward_pre_hook(lambda layers, inputs: fed.append(inputs[0]))
+    model(text[None])
+    letters = torch.cat((torch.full((3,), START), text))[None]
+    two, four = model.find_runs(letters).unbind(2)
+    expected = model.letter(text)[None] + model.runs[0](two) + model.runs[1](four)
+    torch.testing.assert_close(fed[0], expected)
+
+
 def test_streams():
     x, y = cut_streams(torch.arange(1, 12), 2)
     assert y.tolist() == [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]]

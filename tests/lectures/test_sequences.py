@@ -1,5 +1,6 @@
 """Lecture 24's data and readers: what the files hold, naive Bayes, padding."""
 
+import copy
 import json
 import math
 
@@ -154,6 +155,26 @@ def test_a_reader_learns():
     log_p = classify(model, texts)
     assert cross_entropy(log_p, labels) < 0.4
     torch.testing.assert_close(log_p.exp().sum(1), torch.ones(60))
+
+
+def test_a_reader_is_trained_by_single_batches():
+    torch.manual_seed(0)
+    signs = [[1 + (i + j) % 3 for j in range(2 + i % 4)] for i in range(60)]
+    texts = [Text(each, np.zeros((len(each), 1, 3))) for each in signs]
+    targets = one_hot(torch.tensor([each[0] - 1 for each in signs]), 3).float()
+    model = Reader(4, 3, 1, 8, 16, 0)
+    other = copy.deepcopy(model)
+    train_reader(model, texts, targets, 1, 0.02, 0, 20)
+    optimizer = torch.optim.Adam(other.parameters())
+    order = torch.randperm(60, generator=torch.Generator().manual_seed(0))
+    for step, index in enumerate(order.split(20)):
+        optimizer.param_groups[0]["lr"] = 0.01 * (1 + math.cos(math.pi * step / 3))
+        optimizer.zero_grad()
+        batch = pad_texts([texts[i] for i in index.tolist()])
+        cross_entropy(other(*batch), targets[index]).backward()
+        optimizer.step()
+    for one, two in zip(model.parameters(), other.parameters()):
+        torch.testing.assert_close(one, two)
 
 
 @pytest.fixture(scope="module")
